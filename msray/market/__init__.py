@@ -1,0 +1,51 @@
+"""What a market is made of: records, instruments, signals. Layouts and units, no behaviour."""
+
+from msray.market.events import (
+    ASK,
+    DEPTH,
+    GAP,
+    LEVEL,
+    MAX_SIZE,
+    MAX_TICK,
+    MESSAGE,
+    OTHER,
+    REFRESH,
+    REGRID,
+    SELL,
+    SNAPSHOT,
+    TRADE,
+    GapReason,
+    Levels,
+    Messages,
+    Records,
+    concatenate,
+)
+from msray.market.instrument import Instrument, check_id, decimal_grid
+from msray.market.signals import UNCALIBRATED, Signal, signal_id
+
+__all__ = [
+    "ASK",
+    "DEPTH",
+    "GAP",
+    "LEVEL",
+    "MAX_SIZE",
+    "MAX_TICK",
+    "MESSAGE",
+    "OTHER",
+    "REFRESH",
+    "REGRID",
+    "SELL",
+    "SNAPSHOT",
+    "TRADE",
+    "UNCALIBRATED",
+    "GapReason",
+    "Instrument",
+    "Levels",
+    "Messages",
+    "Records",
+    "Signal",
+    "check_id",
+    "concatenate",
+    "decimal_grid",
+    "signal_id",
+]

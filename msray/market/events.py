@@ -1,0 +1,125 @@
+"""The one record layout, from socket to disk: a table of messages over a table of levels.
+
+A *message* is one row of ``MESSAGE`` (64 bytes, one cache line). Its price levels are the rows ``begin`` to ``end`` of a
+``LEVEL`` table (16 bytes each). Every driver - live socket, replay, tests - moves exactly this.
+
+==========  ==========================================================================================
+kind        what the row means; what its ids hold
+==========  ==========================================================================================
+OTHER       known to the venue, of no use to the book (a quote ticker, an answer to a subscription)
+DEPTH       absolute sizes of changed levels; first, last and previous update id of the venue
+TRADE       one trade, its price and size are one level; ``first_id`` is the trade's id
+SNAPSHOT    a whole book: a new epoch; ``last_id`` its update id, ``first_id`` the levels asked for a side (0: all)
+REFRESH     a fresh whole book for the same epoch, at exactly the id the book has; ids as in SNAPSHOT
+GAP         records were lost: the book is unknown until the next SNAPSHOT; ``prev_id`` says why (``GapReason``)
+REGRID      prices need a finer grid: ``first_id`` new price decimals, ``last_id`` new grid, ``prev_id`` factor
+==========  ==========================================================================================
+
+Times are nanoseconds since 1970 UTC, 0 where the venue gives none. Sizes are integers at the instrument's size decimals,
+prices are ticks of its grid (:class:`~msray.market.instrument.Instrument` alone converts).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+OTHER, DEPTH, TRADE, SNAPSHOT, GAP, REFRESH, REGRID = range(7)
+
+ASK = 1
+"""Level flag: the level rests on the ask side (book messages)."""
+SELL = 1
+"""Level flag: the seller was the aggressor (trades)."""
+
+MESSAGE = np.dtype(
+    [
+        ("kind", "i4"),
+        ("instrument", "i4"),
+        ("event_ns", "i8"),
+        ("trade_ns", "i8"),
+        ("local_ns", "i8"),
+        ("first_id", "i8"),
+        ("last_id", "i8"),
+        ("prev_id", "i8"),
+        ("begin", "i4"),
+        ("end", "i4"),
+    ]
+)
+LEVEL = np.dtype([("size", "i8"), ("tick", "i4"), ("flags", "i4")])
+
+Messages = NDArray[np.void]
+Levels = NDArray[np.void]
+
+MAX_TICK = 2**31 - 2
+"""Largest price in ticks that a level can hold."""
+MAX_SIZE = 2**58
+"""Largest size, at the instrument's decimals, that is taken from a venue."""
+
+
+class GapReason(IntEnum):
+    """Why a book became unknown."""
+
+    SEQUENCE = 1
+    DISCONNECTED = 2
+    CROSSED = 3
+    OVERFLOW = 4
+    HALTED = 5
+    TIME = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A batch of messages with the levels they point into.
+
+    Attributes
+    ----------
+    messages
+        Array of ``MESSAGE``, in the order in which they arrived.
+    levels
+        Array of ``LEVEL``; message ``m`` owns ``levels[m["begin"]:m["end"]]``.
+    """
+
+    messages: Messages
+    levels: Levels
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __getitem__(self, rows: slice) -> "Records":
+        return Records(self.messages[rows], self.levels)
+
+    def copy(self) -> "Records":
+        """The same records, owning only the levels they point to, in message order."""
+        spans = [self.levels[m["begin"] : m["end"]] for m in self.messages]
+        messages = self.messages.copy()
+        ends = np.cumsum([len(span) for span in spans], dtype=np.int64)
+        messages["end"] = ends
+        messages["begin"] = ends - [len(span) for span in spans]
+        return Records(messages, np.concatenate(spans) if spans else np.zeros(0, LEVEL))
+
+
+def concatenate(parts: list[Records]) -> Records:
+    """Join batches into one, levels moved behind each other.
+
+    Parameters
+    ----------
+    parts
+        At least one batch.
+
+    Returns
+    -------
+    Records
+        All messages in order, pointing into one level table.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    messages = np.concatenate([part.messages for part in parts])
+    start, offset = 0, 0
+    for part in parts:
+        rows = messages[start : start + len(part)]
+        rows["begin"] += offset
+        rows["end"] += offset
+        start += len(part)
+        offset += len(part.levels)
+    return Records(messages, np.concatenate([part.levels for part in parts]))

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config
@@ -42,9 +42,9 @@ def _cache_folder() -> Path:
 
 def kernel(function: F) -> F:
     """Compile a pure function of arrays and scalars with numba, cached on disk, without the GIL."""
-    config.CACHE_DIR = str(_FOLDER)
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    _settings.CACHE_DIR = str(_FOLDER)
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+_settings: Any = config
 _FOLDER = _cache_folder()

@@ -1,6 +1,8 @@
-"""The order book of one instrument: exact levels, and the machine that keeps them in sequence."""
+"""The order book of one instrument: exact levels, the machine that keeps them in sequence, and what a feed is worth."""
 
 from msray.book.depth import Best, L2Book
-from msray.book.sync import SequenceRule
+from msray.book.pace import SyncLimits
+from msray.book.quality import FeedFigures, Quality
+from msray.book.sync import BookSync, SequenceRule
 
-__all__ = ["Best", "L2Book", "SequenceRule"]
+__all__ = ["Best", "BookSync", "FeedFigures", "L2Book", "Quality", "SequenceRule", "SyncLimits"]

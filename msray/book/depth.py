@@ -121,16 +121,12 @@ class L2Book:
     def regrid(self, instrument: Instrument, factor: int) -> None:
         """Keep every level on a grid ``factor`` times finer; ``instrument`` is the one with that grid.
 
-        Raises
-        ------
-        UsageError
-            If a price would not fit the largest tick.
+        Levels that the largest tick cannot hold any more are dropped, and the covered range ends before them.
         """
         levels = self.levels()
-        highest = int(levels["tick"].max()) if len(levels) else 0
-        if highest * factor > MAX_TICK:
-            raise UsageError(f"tick must be at most {MAX_TICK} on the finer grid, got {highest} times {factor}")
         header = self.arena[: k.HEADER].copy()
+        fits = levels["tick"] <= MAX_TICK // factor
+        levels = levels[fits]
         levels["tick"] *= factor
         self.instrument = instrument
         self.clear()
@@ -139,8 +135,8 @@ class L2Book:
         arena[k.UNKNOWN_DELETES], arena[k.CHANGES] = header[k.UNKNOWN_DELETES], header[k.CHANGES]
         if header[k.BID_EDGE] != k.NO_BID:
             arena[k.BID_EDGE] = header[k.BID_EDGE] * factor
-        if header[k.ASK_EDGE] != k.NO_ASK:
-            arena[k.ASK_EDGE] = header[k.ASK_EDGE] * factor
+        if header[k.ASK_EDGE] != k.NO_ASK or not fits.all():
+            arena[k.ASK_EDGE] = min(int(header[k.ASK_EDGE]), MAX_TICK // factor) * factor
 
     def set_levels(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
         """Set ``(tick, size)`` pairs, for hands and tests; in bulk use :meth:`apply`."""

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from msray.compiled import kernel
 from msray.market import Levels
 
-Arena = NDArray[np.int64]
+Arena = NDArray[Any]
 
 BEST_BID, BEST_ASK = 0, 1
 BID_EDGE, ASK_EDGE = 2, 3
@@ -44,34 +44,34 @@ PAGE_WORDS = 64
 NO_BID = -1
 NO_ASK = 2**31 - 1
 
-U = np.uintp
-U64 = np.uint64
-I64 = np.int64
-ONE = np.uint64(1)
-ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-NIL = np.uint64(0)
-LOW6 = np.uint64(63)
+# Machine integers; what the compiler does with them is not for the type checker to follow.
+U: Any = np.uintp
+U64: Any = np.uint64
+I64: Any = np.int64
+ONE: Any = np.uint64(1)
+ALL: Any = np.uint64(0xFFFFFFFFFFFFFFFF)
+NIL: Any = np.uint64(0)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def lowest_bit(context: Any, word: Any) -> Any:
-    """Position of the lowest set bit; the word is not 0."""
-
+def _lowest_bit(context: Any, word: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return nbt.int64(nbt.uint64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def highest_bit(context: Any, word: Any) -> Any:
-    """Position of the highest set bit; the word is not 0."""
-
+def _highest_bit(context: Any, word: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 1))
         return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
 
     return nbt.int64(nbt.uint64), generate
+
+
+lowest_bit: Any = intrinsic(_lowest_bit)
+"""Position of the lowest set bit of a ``uint64`` that is not 0."""
+highest_bit: Any = intrinsic(_highest_bit)
+"""Position of the highest set bit of a ``uint64`` that is not 0."""
 
 
 @kernel
@@ -130,7 +130,7 @@ def at_or_above(book: Arena, side: int, tick: int) -> int:
     block = book[entry]
     if block != 0:
         base = book[BLOCKS_AT] + block * BLOCK_WORDS
-        low = U64(tick) & LOW6
+        low = U64(tick & 63)
         word = (U64(book[U(base + 2 * r + 1)]) >> low) << low
         if word != NIL:
             return (q << 12) + (r << 6) + lowest_bit(word)

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from msray.compiled import kernel
 
-Arena = NDArray[np.int64]
+Arena = NDArray[Any]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
 def _as_float(context: Any, bits: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
@@ -25,7 +24,6 @@ def _as_float(context: Any, bits: Any) -> Any:
     return nbt.float64(nbt.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
 def _as_bits(context: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(64))
@@ -33,17 +31,22 @@ def _as_bits(context: Any, value: Any) -> Any:
     return nbt.int64(nbt.float64), generate
 
 
+as_float: Any = intrinsic(_as_float)
+"""The float that has these 64 bits."""
+as_bits: Any = intrinsic(_as_bits)
+"""The 64 bits of a float, as an integer."""
+
+
 @kernel
 def get_float(arena: Arena, at: int) -> float:
     """The float stored at ``arena[at]``; ``at`` is not negative."""
-    value: float = _as_float(arena[np.uintp(at)])
-    return value
+    return as_float(arena[np.uintp(at)])
 
 
 @kernel
 def put_float(arena: Arena, at: int, value: float) -> None:
     """Store a float at ``arena[at]``; ``at`` is not negative."""
-    arena[np.uintp(at)] = _as_bits(value)
+    arena[np.uintp(at)] = as_bits(value)
 
 
 def float_bits(arena: Arena) -> NDArray[np.float64]:

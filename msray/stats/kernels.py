@@ -3,6 +3,8 @@
 The state of an instrument is an ``int64`` array, so that a helper takes one array and a checkpoint is one copy. Its
 floating-point words are the same 64 bits, reinterpreted: in machine code this is a plain load or store of a double.
 """
+# mypy: disable-error-code="no-any-return"
+# What a word of an arena is, only the kernel knows.
 
 from typing import Any
 

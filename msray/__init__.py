@@ -5,21 +5,20 @@ The names users know are importable from here and loaded on first use, so that `
     >>> from msray import OrderBookParser
 """
 
-import importlib
-from typing import Any
+from msray.faces import lazily
 
 __version__ = "0.1.0"
 
-_WHERE: dict[str, str] = {}
+_WHERE = {
+    "DataStreamer": "msray.feeds.stream",
+    "FeatureEngineering": "msray.features.engineering",
+    "OrderBookParser": "msray.venues.parser",
+    "PredictionEngine": "msray.prediction.engine",
+    "create_synthetic_order_book_data": "msray.book.synthetic",
+}
 """Public name -> the module that defines it."""
 
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = _WHERE[name]
-    except KeyError:
-        raise AttributeError(f"module 'msray' has no attribute {name!r}") from None
-    return getattr(importlib.import_module(module), name)
+__getattr__ = lazily(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from msray.book import kernels as k
 from msray.errors import UsageError
-from msray.market import ASK, LEVEL, MAX_TICK, Instrument, Levels
+from msray.market import ASK, LEVEL, MAX_TICK, Instrument, Levels, Records
 
 Arena = NDArray[np.int64]
 
@@ -15,6 +15,7 @@ TOP_WORDS = 4
 _FIRST_PAGES = 256
 _FIRST_BLOCKS = 64
 _FIRST_TICKS = 1 << 18
+_NOWHERE = np.zeros((0, 4), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,21 @@ class L2Book:
         end = len(levels) if end is None else end
         while not k.apply(self.arena, levels, begin, end):
             self.make_room(levels, begin, end)
+
+    def replay(self, records: Records, bests: NDArray[np.int64] | None = None) -> None:
+        """Apply every depth message of a batch.
+
+        Parameters
+        ----------
+        records
+            Messages of this instrument; other kinds are passed over.
+        bests
+            ``(len(records), 4)``: takes best bid tick, size, best ask tick, size after each depth message.
+        """
+        at, bests = 0, _NOWHERE if bests is None else bests
+        while (at := k.replay(self.arena, records.messages, records.levels, at, bests)) < len(records):
+            message = records.messages[at]
+            self.make_room(records.levels, int(message["begin"]), int(message["end"]))
 
     def make_room(self, levels: Levels, begin: int, end: int) -> None:
         """Grow storage so that at least one more of these levels fits; contents stay.

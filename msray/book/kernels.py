@@ -28,7 +28,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from msray.compiled import kernel
-from msray.market import Levels
+from msray.market import DEPTH, Levels, Messages
 
 Arena = NDArray[Any]
 
@@ -343,23 +343,25 @@ def collect(book: Arena, side: int, out: Levels) -> int:
 
 
 @kernel
-def replay(book: Arena, levels: Levels, ends: Arena, bests: Arena) -> int:
-    """Apply many messages and write best bid tick, size, best ask tick, size after each.
+def replay(book: Arena, messages: Messages, levels: Levels, begin: int, bests: Arena) -> int:
+    """Apply depth messages from ``begin`` on; other kinds are passed over.
 
     Parameters
     ----------
-    ends
-        Message ``m`` owns the levels from ``ends[m]`` to ``ends[m + 1]``.
     bests
-        Four words a message.
+        ``(n, 4)``, a row a message: best bid tick, size, best ask tick, size after it. Of length 0: not wanted.
 
-    Returns the number of messages applied; short of all of them, grow the arena and go on from there.
+    Returns the index reached; short of all of them, grow the arena and go on from there.
     """
-    for m in range(ends.shape[0] - 1):
-        if not apply(book, levels, ends[m], ends[m + 1]):
+    for m in range(begin, messages.shape[0]):
+        message = messages[m]
+        if message.kind != DEPTH:
+            continue
+        if not apply(book, levels, message.begin, message.end):
             return m
-        bests[4 * m] = book[BEST_BID]
-        bests[4 * m + 1] = size_at(book, 0, book[BEST_BID])
-        bests[4 * m + 2] = book[BEST_ASK]
-        bests[4 * m + 3] = size_at(book, 1, book[BEST_ASK])
-    return ends.shape[0] - 1
+        if bests.shape[0] > 0:
+            bests[m, 0] = book[BEST_BID]
+            bests[m, 1] = size_at(book, 0, book[BEST_BID])
+            bests[m, 2] = book[BEST_ASK]
+            bests[m, 3] = size_at(book, 1, book[BEST_ASK])
+    return messages.shape[0]

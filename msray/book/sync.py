@@ -294,9 +294,7 @@ class BookSync:
         row = snapshot.messages[0]
         shadow = L2Book(self.instrument)
         shadow.load(snapshot.levels[row["begin"] : row["end"]], int(row["first_id"]))
-        for message in later.messages:
-            if message["kind"] == DEPTH:
-                shadow.apply(later.levels, int(message["begin"]), int(message["end"]))
+        shadow.replay(later)
         levels = shadow.levels()
         refresh = snapshot.messages.copy()
         refresh["kind"], refresh["last_id"] = REFRESH, self.book_id

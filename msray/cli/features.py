@@ -1,0 +1,30 @@
+"""``msray features``: the catalogue."""
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from msray.cli.output import Output
+
+_COLUMNS = ("name", "unit", "formula", "source", "family", "clock")
+
+
+def features(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="All of them; so does naming none.")] = False,
+) -> None:
+    """List the features: name, unit, formula, source, family, and the clock it reads.
+
+    A feature whose clock is `local` depends on where it was recorded, so no detector may watch it.
+    """
+    from msray.features import FEATURES, column
+
+    out: Output = context.obj
+    chosen = [FEATURES[column(name)] for name in names or ()]
+    if list_all or not chosen:
+        chosen = list(FEATURES)
+    rows = [dataclasses.asdict(feature) for feature in chosen]
+    out.data({"features": [{key: row[key] for key in _COLUMNS} for row in rows]})
+    out.table(_COLUMNS, [[row[key] for key in _COLUMNS] for row in rows])

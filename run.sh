@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Sets msray up in .venv, once, and hands over to it. Needs Python 3.11 or newer and, the first time, a package index.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+venv=$root/.venv
+
+usage() {
+  cat <<'USAGE'
+Usage: ./run.sh VERB [ARGUMENTS]          --VERB means the same
+
+  demo     see live detection work on a synthetic market
+  test     run the tests; ARGUMENTS go to pytest (default: -q -m "not slow")
+  api      serve the HTTP API
+  status   what is running
+  setup    only set up; every other verb does so by itself
+
+Also known, and saying so as long as they do not exist: inference, backtest, train, dashboard, phase6.
+ARGUMENTS go to `msray VERB`; `.venv/bin/msray --help` lists all it can do.
+USAGE
+}
+
+say() { printf 'run.sh: %s\n' "$*" >&2; }
+
+die() {
+  say "$1"
+  exit "${2:-1}"
+}
+
+extras_of() {
+  case $1 in
+    use) echo ray ;;
+    test) echo ray,dev,postgres,fast,zstd ;;
+  esac
+}
+
+# What an installation was made from. A virtual environment cannot be moved, so its place is part of it.
+stamp_of() { (printf '%s\n' "$root" "$(extras_of "$1")"; cat "$root/pyproject.toml" "$root/constraints.txt") | cksum; }
+
+is_installed() {
+  [ -x "$venv/bin/python" ] && [ -f "$venv/.stamp-$1" ] && [ "$(cat "$venv/.stamp-$1")" = "$(stamp_of "$1")" ]
+}
+
+# Asked of the source, so that the answer needs no installation.
+has_verb() { grep -q "^    \"$1\": Verb(" "$root/msray/cli/app.py"; }
+
+is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+find_python() {
+  local candidate without_venv=
+  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 python3.13 python3.14 python; do
+    is_new_enough "$candidate" || continue
+    if "$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+      echo "$candidate"
+      return
+    fi
+    without_venv=$candidate
+  done
+  [ -z "$without_venv" ] || die "$without_venv has no venv module: install it (on Debian: apt install python3-venv)"
+  die "found no Python 3.11 or newer: install one, or name it: PYTHON=/path/to/python3 ./run.sh ..."
+}
+
+set_up() {
+  if is_installed "$1" || is_installed test; then return; fi
+  local python extras
+  extras=$(extras_of "$1")
+  if ! is_new_enough "$venv/bin/python"; then
+    python=$(find_python)
+    "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
+  fi
+  say "installing msray[$extras] into $venv (once; a minute or two)"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    -c "$root/constraints.txt" -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
+  stamp_of "$1" >"$venv/.stamp-$1"
+}
+
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+verb=${1#--}
+shift
+
+case $verb in
+  help | -h) usage ;;
+  setup)
+    set_up use
+    say "ready: $venv/bin/msray --help"
+    ;;
+  test)
+    set_up test
+    cd "$root"
+    [ $# -gt 0 ] || set -- -q -m 'not slow'
+    exec "$venv/bin/python" -m pytest "$@"
+    ;;
+  demo | api | inference | status | backtest | train | dashboard | phase6)
+    has_verb "$verb" || die "'$verb' does not exist yet" 2
+    set_up use
+    exec "$venv/bin/msray" "$verb" "$@"
+    ;;
+  *) die "unknown verb '$verb'; ./run.sh help lists them" 2 ;;
+esac

@@ -1,0 +1,50 @@
+"""What every test may ask for: the real recordings, and the same choices of hypothesis wherever it runs."""
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).parents[1]
+
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real recordings: ``MSRAY_DATA``, else ``../shared/data`` beside the repository."""
+    folder = Path(os.environ.get("MSRAY_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"recordings not found at {folder}; MSRAY_DATA names their folder")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``MSRAY_REQUIRE_DATA``, skipping a test that asks for the recordings is a failure."""
+    report = yield
+    asks_for_data = "data_dir" in getattr(item, "fixturenames", ())
+    if report.skipped and asks_for_data and os.environ.get("MSRAY_REQUIRE_DATA") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, but MSRAY_REQUIRE_DATA is set: {report.longrepr}"
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, and say why."""
+    skip = {}
+    if shutil.which("nvidia-smi") is None:
+        skip["gpu"] = pytest.mark.skip(reason="no NVIDIA GPU here")
+    if not os.environ.get("MSRAY_NETWORK"):
+        skip["network"] = pytest.mark.skip(reason="needs the internet; MSRAY_NETWORK=1 runs it")
+    for item in items:
+        for name, mark in skip.items():
+            if item.get_closest_marker(name):
+                item.add_marker(mark)

@@ -45,6 +45,8 @@ VERBS: dict[str, Verb] = {
     "init": Verb("msray.cli.init:init", "Write a commented configuration to start from."),
     "config": Verb("msray.cli.config:app", "Check a configuration, show what is in force, print its schema."),
     "features": Verb("msray.cli.features:features", "List the features: name, unit, formula, source, family."),
+    "api": Verb("msray.cli.api:api", "Serve the HTTP API with a ledger of its own."),
+    "signals": Verb("msray.cli.signals:signals", "Show the signals of a ledger or an API."),
     "doctor": Verb("msray.cli.doctor:doctor", "Look at what this machine has and what it lacks."),
 }
 """Every verb there is. To add one: its file, and its line here."""

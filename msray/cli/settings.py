@@ -15,6 +15,8 @@ from msray.prediction import DetectionConfig
 
 HIDDEN = "**********"
 """What is shown for a secret."""
+LEAST_KEY = 16
+"""Characters of an API key in profile production."""
 _LEDGERS = ("sqlite", "postgresql", "postgresql+psycopg")
 _ENDPOINTS = ("ws", "wss", "http", "https")
 
@@ -70,8 +72,9 @@ class ApiSettings(_Section):
     """Address to listen on."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port to listen on."""
-    key: Annotated[SecretStr, Field(min_length=16, max_length=256)] | None = None
-    """One key that may do everything. Say it in ``MSRAY_API_KEY`` rather than in a file."""
+    key: Annotated[SecretStr, Field(min_length=1, max_length=256)] | None = None
+    """One key that may do everything, of at least 16 characters in profile production. Say it in ``MSRAY_API_KEY``
+    rather than in a file."""
     keys_file: Path | None = None
     """File of hashed keys with their scopes (``read``, ``ingest``, ``admin``)."""
     cors_origins: Annotated[tuple[str, ...], Field(max_length=64)] = ()
@@ -128,6 +131,12 @@ class Settings(_Section):
                     "open_address",
                     "api.host must be a loopback address in profile production, or api.keys_file be set; got {host}",
                     {"host": self.api.host, "key": "api.host"},
+                )
+            if self.api.key is not None and len(self.api.key.get_secret_value()) < LEAST_KEY:
+                raise PydanticCustomError(
+                    "short_key",
+                    "api.key must have at least {least} characters in profile production",
+                    {"least": LEAST_KEY, "key": "api.key"},
                 )
             if "*" in self.api.cors_origins:
                 raise PydanticCustomError(

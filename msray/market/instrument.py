@@ -13,7 +13,7 @@ from msray.market.events import MAX_TICK
 
 Number = TypeVar("Number", int, NDArray[Any])
 
-_ID = re.compile(r"^[a-z0-9_]{2,32}:[^\s:/?#\x00-\x1f]{1,64}$")
+_ID = re.compile(r"[a-z0-9_]{2,32}:[^\s:/?#\x00-\x1f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Instrument:
 
 def check_id(instrument_id: str) -> str:
     """The id itself, or an error that says what an id looks like."""
-    if not _ID.match(instrument_id):
+    if not _ID.fullmatch(instrument_id):
         raise UsageError(
             f"instrument must look like venue:SYMBOL, got {instrument_id[:80]!r}", hint="for example binance_usdm:BTCUSDT"
         )

@@ -1,0 +1,1 @@
+"""The HTTP interface; runs in one process, or replicated on a cluster, with the same code."""

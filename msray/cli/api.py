@@ -1,0 +1,74 @@
+"""``msray api``: the HTTP API with a ledger of its own, on one port."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from msray.cli.output import Output
+from msray.errors import ConfigError
+
+if TYPE_CHECKING:
+    from msray.api.config import ApiConfig
+
+
+def api(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; with keys it may be any.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
+    ledger: Annotated[str | None, typer.Option(metavar="URL", help="Path or URL of the ledger.")] = None,
+    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Hashes of keys, see below.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
+) -> None:
+    """Serve the HTTP API: submit signals, read them back, health and metrics. Documentation is at /docs.
+
+    A key file has a line for each key: its sha256 in hexadecimal, its scopes (read, ingest, admin; commas between) and
+    a name. MSRAY_API_KEY names one key that may do everything. Without any key the API is open, to this machine only.
+
+    Ctrl-C and SIGTERM end it once requests under way are answered, with exit code 0.
+    """
+    from msray.api.server import APIServer
+
+    out: Output = context.obj
+    settings = _settings(host, port, ledger, keys, config)
+
+    def started(url: str) -> None:
+        out.data({"url": url})
+        out.note(
+            f"listening on {url}" + (f", documentation at {url}/docs" if settings.profile == "development" else "")
+        )
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(APIServer(settings).serve(started))
+    else:
+        uvloop.run(APIServer(settings).serve(started))
+
+
+def _settings(
+    host: str | None, port: int | None, ledger: str | None, keys: Path | None, config: Path | None
+) -> "ApiConfig":
+    """Flags over environment over file over defaults."""
+    from pydantic import SecretStr, ValidationError
+
+    from msray.api.config import ApiConfig
+    from msray.cli.settings_file import load_settings
+
+    settings = load_settings(config)
+    try:
+        return ApiConfig(
+            host=settings.api.host if host is None else host,
+            port=settings.api.port if port is None else port,
+            ledger_url=settings.ledger if ledger is None else SecretStr(ledger),
+            keys_file=settings.api.keys_file if keys is None else keys,
+            api_key=settings.api.key,
+            profile=settings.profile,
+            cors_origins=settings.api.cors_origins,
+            instruments=settings.instruments,
+            signal_types=tuple(watch.name for watch in settings.detection.watches),
+        )
+    except ValidationError as error:
+        message = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
+        raise ConfigError(message, hint="set MSRAY_API_KEY, or name a file with --keys") from error

@@ -1,0 +1,1 @@
+"""What is kept: signals and what follows from them, durably."""

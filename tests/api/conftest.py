@@ -1,0 +1,27 @@
+"""Services to test with."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.service import Service
+
+
+@pytest.fixture
+def open_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    opened: list[Service] = []
+
+    def opener(**words: Any) -> Service:
+        opened.append(Service(tmp_path / str(len(opened)), **words))
+        return opened[-1]
+
+    yield opener
+    for service in opened:
+        service.close()
+
+
+@pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
+    return open_service()

@@ -34,6 +34,7 @@ from msray.market import (
     DEPTH,
     GAP,
     LEVEL,
+    MAX_TICK,
     MESSAGE,
     REFRESH,
     REGRID,
@@ -41,6 +42,7 @@ from msray.market import (
     TRADE,
     GapReason,
     Instrument,
+    Levels,
     Records,
     concatenate,
 )
@@ -309,7 +311,7 @@ class BookSync:
         if self.is_synced:
             self._stop_audit()
         for held in [*self._held, *([self._snapshot] if self._snapshot else [])]:
-            held.levels["tick"] *= int(message["prev_id"])
+            _put_on_finer_grid(held.levels, int(message["prev_id"]))
         yield one
 
     # ---------------------------------------------------------------- snapshots
@@ -357,3 +359,10 @@ class BookSync:
     def _drop_held(self) -> None:
         self._held.clear()
         self._held_messages = self._held_bytes = 0
+
+
+def _put_on_finer_grid(levels: Levels, factor: int) -> None:
+    """Multiply ticks in place. A level that no tick can hold any more becomes the removal of one that is not there."""
+    is_far = levels["tick"] > MAX_TICK // factor
+    levels["size"][is_far], levels["tick"][is_far] = 0, MAX_TICK // factor
+    levels["tick"] *= factor

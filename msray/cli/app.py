@@ -44,6 +44,8 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "init": Verb("msray.cli.init:init", "Write a commented configuration to start from."),
     "config": Verb("msray.cli.config:app", "Check a configuration, show what is in force, print its schema."),
+    "replay": Verb("msray.cli.replay:replay", "Replay recordings or a raw log: books, features, signals."),
+    "calibrate": Verb("msray.cli.calibrate:calibrate", "Learn from quiet recordings what a false alarm is."),
     "features": Verb("msray.cli.features:features", "List the features: name, unit, formula, source, family."),
     "api": Verb("msray.cli.api:api", "Serve the HTTP API with a ledger of its own."),
     "signals": Verb("msray.cli.signals:signals", "Show the signals of a ledger or an API."),

@@ -155,9 +155,17 @@ class DetectionConfig(_Words):
         return self.arl0_bars * len(self.watches)
 
     def words_digest(self) -> str:
-        """Digest (sha256, 64 hexadecimal digits) of everything said here but the calibration file's place.
+        """Digest (sha256, 64 hexadecimal digits) of what is looked for; a part of every signal's id.
 
-        A default left out and a default written out are the same words; so are 24 and 24.0.
+        Where thresholds come from is left out: a calibration has a digest of its own. A default left out and a default
+        written out are the same words; so are 24 and 24.0.
         """
-        words = self.model_dump(mode="json", exclude={"calibration": {"file"}})
+        return self._digest({"calibration"})
+
+    def whole_digest(self) -> str:
+        """Digest of everything said here but the calibration file's place: whether a saved state can be taken up."""
+        return self._digest({"calibration": {"file"}})
+
+    def _digest(self, without: Any) -> str:
+        words = self.model_dump(mode="json", exclude=without)
         return hashlib.sha256(json.dumps(words, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

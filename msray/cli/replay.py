@@ -1,0 +1,205 @@
+"""``msray replay``: recordings and raw logs through the pipeline that runs live."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from msray.cli.output import Output
+from msray.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from msray.detectors import Calibration
+    from msray.feeds.replay import Replay, ReplayResult
+    from msray.market import Signal
+    from msray.prediction import DetectionConfig, Lane, Pipeline, Rows, RowSink
+    from msray.store.tables import TableWriter
+
+_COLUMNS = (
+    "instrument",
+    "messages",
+    "level_changes",
+    "trades",
+    "gaps",
+    "snapshots",
+    "state",
+    "final_update_id",
+    "signals",
+    "seconds",
+    "level_changes_per_second",
+)
+
+
+def replay(  # noqa: PLR0913 (a flag each)
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
+    speed: Annotated[str, typer.Option(help="10x, 0.5, or max: as fast as it goes.")] = "max",
+    until: Annotated[str | None, typer.Option(help="Local time of the recording to stop at, as 2024-08-08T23:55Z.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
+    bbo: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: best prices after each depth message.")] = None,
+    depth: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all levels at the end.")] = None,
+    features: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all features, a row a depth message.")] = None,
+    signals: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: the signals.")] = None,
+) -> None:
+    """Replay recordings or a raw log: books, features, signals, and what the feed was worth.
+
+    PATHS of one instrument become one chain, whatever their order; the venue is read from the shape of the messages. A
+    raw log is replayed with the configuration it was written under, unless --config names another, and gives the ids
+    of the signals that its run gave.
+    """
+    from msray.feeds.clock import SystemClock
+    from msray.feeds.replay import drive, open_replay
+    from msray.prediction import Pipeline
+    from msray.store.ledger_records import parse_time
+
+    out: Output = context.obj
+    opened = open_replay(paths, venue=venue)
+    words, known = _words(opened, config, calibration)
+    clock = SystemClock()
+    with ExitStack() as stack:
+        tables = _Tables(stack, bbo, features)
+        results = {name: _writer(stack, path, name) for name, path in (("depth", depth), ("signal", signals)) if path}
+        pipeline = Pipeline(
+            opened.instruments,
+            words,
+            calibrations=known,
+            sink=tables.sink,
+            timer=clock.monotonic_ns,
+        )
+        with show_progress(out, "replay", opened) as progress:
+            result = drive(
+                opened,
+                pipeline,
+                clock=clock,
+                speed=_speed(speed),
+                until_ns=None if until is None else parse_time(until),
+                progress=progress,
+            )
+        _write_results(results, pipeline, result.signals)
+    _report(out, opened, pipeline, result)
+
+
+def _words(
+    opened: "Replay", config: Path | None, calibration: Path | None
+) -> tuple["DetectionConfig", dict[str, "Calibration"]]:
+    """The user's words, and the calibrations in force at the start: of the run that wrote a raw log, else ours."""
+    from msray.cli.settings_file import load_settings
+    from msray.feeds.replay import LogReplay
+    from msray.prediction import read_log_metadata
+    from msray.store.calibrations import load_calibrations
+
+    said = read_log_metadata(opened.log.metadata) if isinstance(opened, LogReplay) and config is None else None
+    words, known = said or (load_settings(config).detection, {})
+    file = calibration or words.calibration.file
+    if file is not None:
+        ids = {instrument.id for instrument in opened.instruments}
+        known = {name: one for name, one in load_calibrations(file).items() if name in ids}
+        if not known:
+            raise ConfigError(f"{file} has no calibration of {', '.join(sorted(ids))}")
+    return words, known
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        return float(text.removesuffix("x"))
+    except ValueError as error:
+        raise UsageError(f"speed must be a number, like 10x or 0.5, or max, got {text!r}") from error
+
+
+class _Tables:
+    """Where rows go while the replay runs; none of it exists under its name before the replay has ended well."""
+
+    def __init__(self, stack: ExitStack, bbo: Path | None, features: Path | None) -> None:
+        from msray.store.tables import BboTable, FeatureRows
+
+        self._sinks: list[RowSink] = []
+        if bbo:
+            self._sinks.append(BboTable(_writer(stack, bbo, "bbo")))
+        if features:
+            self._sinks.append(FeatureRows(_writer(stack, features, "feature")))
+
+    def sink(self, _: str) -> "RowSink | None":
+        """Somewhere for an instrument's rows, if anybody wants them."""
+        return self._take if self._sinks else None
+
+    def _take(self, rows: "Rows") -> None:
+        for sink in self._sinks:
+            sink(rows)
+
+
+def _writer(stack: ExitStack, path: Path, kind: str) -> "TableWriter":
+    from msray.store import tables
+
+    return stack.enter_context(tables.TableWriter(path, getattr(tables, f"{kind.upper()}_SCHEMA")))
+
+
+def _write_results(writers: dict[str, "TableWriter"], pipeline: "Pipeline", signals: "list[Signal]") -> None:
+    from msray.store.tables import depth_columns, signal_columns
+
+    if "depth" in writers:
+        for lane in pipeline.lanes.values():
+            if lane.engine.is_synced:
+                writers["depth"].append(depth_columns(lane.engine.book, lane.sync.book_id))
+    if "signal" in writers and signals:
+        writers["signal"].append(signal_columns(signals))
+
+
+@contextmanager
+def show_progress(out: Output, what: str, opened: "Replay") -> Iterator[Any]:
+    """Bytes gone through, as the steps that a progress bar wants."""
+    with out.progress(what, opened.total_bytes, "bytes") as advance:
+        seen = 0
+
+        def show(done: int) -> None:
+            nonlocal seen
+            advance(done - seen)
+            seen = done
+
+        yield show
+
+
+def _report(out: Output, opened: "Replay", pipeline: "Pipeline", result: "ReplayResult") -> None:
+    rows = [_figures(name, lane) for name, lane in pipeline.lanes.items()]
+    out.data(
+        {
+            "instruments": rows,
+            "signals": len(result.signals),
+            "seconds": round(result.total_s, 6),
+            "refused": {str(reason): count for reason, count in pipeline.refused.items()},
+            "problems": opened.problems,
+        }
+    )
+    out.table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
+    for row in rows:
+        noted = {name: value for name, value in row["quality"].items() if value and name not in row}
+        out.note(f"{row['instrument']}: " + ", ".join(f"{name} {value:g}" for name, value in noted.items()))
+    for problem in opened.problems:
+        out.note(problem)
+
+
+def _figures(name: str, lane: "Lane") -> dict[str, Any]:
+    """What one instrument's replay came to."""
+    engine, counts = lane.engine, lane.sync.counts
+    seconds = lane.busy_ns / 1e9
+    return {
+        "instrument": name,
+        "messages": engine.counts.depth_messages,
+        "level_changes": engine.level_changes,
+        "trades": lane.quality().trades,
+        "gaps": counts.gaps,
+        "snapshots": counts.snapshots,
+        "snapshot_requests": counts.snapshots_needed,
+        "state": lane.sync.state,
+        "final_update_id": lane.sync.book_id if engine.is_synced else None,
+        "signals": engine.counts.signals,
+        "seconds": round(seconds, 6),
+        "level_changes_per_second": round(engine.level_changes / seconds) if seconds else 0,
+        "calibration": engine.calibration.digest if engine.calibration else None,
+        "quality": lane.quality().as_dict(),
+    }

@@ -1,0 +1,45 @@
+"""From records to signals: the pure fold of one instrument, and the chain around it that every driver uses.
+
+The configuration is loaded at once, the compiled code with the first name that needs it.
+"""
+
+from typing import TYPE_CHECKING
+
+from msray.faces import lazily
+from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchConfig
+
+if TYPE_CHECKING:
+    from msray.prediction.calibration import CalibrationTask
+    from msray.prediction.engine import PredictionEngine, Rows, RowSink, Solver
+    from msray.prediction.lane import Lane
+    from msray.prediction.log import Arrived, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
+    from msray.prediction.pipeline import Pipeline
+
+__all__ = [
+    "Arrived",
+    "CalibrationConfig",
+    "CalibrationTask",
+    "DetectionConfig",
+    "Disconnected",
+    "Lane",
+    "LogEvent",
+    "Pipeline",
+    "PredictionEngine",
+    "Requested",
+    "RowSink",
+    "Rows",
+    "Solver",
+    "WatchConfig",
+    "log_metadata",
+    "read_log_metadata",
+]
+
+_PLACES = {
+    "calibration": ("CalibrationTask",),
+    "engine": ("PredictionEngine", "RowSink", "Rows", "Solver"),
+    "lane": ("Lane",),
+    "log": ("Arrived", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
+    "pipeline": ("Pipeline",),
+}
+
+__getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

@@ -1,0 +1,94 @@
+"""What reaches a pipeline from outside, in the order in which it did. Stored, these are the raw log; read back, a replay.
+
+Everything a :class:`~msray.prediction.pipeline.Pipeline` depends on is one of these three, so applying a stored log gives
+the books, gaps and signals of the run that wrote it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from msray.detectors import Calibration
+from msray.errors import CorruptLogError, MsrayError
+from msray.prediction.config import DetectionConfig
+from msray.venues import Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Bytes from a venue: messages of a connection, or the answer to a snapshot request.
+
+    Attributes
+    ----------
+    venue
+        ``binance_spot``, ``binance_usdm``, ``binance_coinm``.
+    frames
+        The bytes, with the local time of each.
+    """
+
+    venue: str
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A snapshot has been asked for.
+
+    Attributes
+    ----------
+    instrument
+        ``venue:SYMBOL``.
+    local_ns
+        When, nanoseconds UTC.
+    """
+
+    instrument: str
+    local_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A connection ended; what its instruments did since is unknown.
+
+    Attributes
+    ----------
+    instruments
+        Ids of those it carried.
+    local_ns
+        When, nanoseconds UTC.
+    """
+
+    instruments: tuple[str, ...]
+    local_ns: int
+
+
+LogEvent = Arrived | Requested | Disconnected
+
+
+def log_metadata(detection: DetectionConfig, calibrations: Iterable[Calibration]) -> dict[str, Any]:
+    """What a raw log has to say besides its events: the user's words, and the calibrations in force at its start."""
+    return {
+        "detection": detection.model_dump(mode="json", exclude={"calibration": {"file"}}),
+        "calibrations": [json.loads(one.to_json()) for one in calibrations],
+    }
+
+
+def read_log_metadata(metadata: Mapping[str, Any]) -> tuple[DetectionConfig, dict[str, Calibration]] | None:
+    """The words and calibrations of :func:`log_metadata`; None where a log has none.
+
+    Raises
+    ------
+    CorruptLogError
+        If they are there and cannot be read.
+    """
+    if "detection" not in metadata:
+        return None
+    try:
+        detection = DetectionConfig.model_validate(metadata["detection"])
+        calibrations = [Calibration.from_json(json.dumps(one)) for one in metadata.get("calibrations", [])]
+    except (ValidationError, MsrayError) as error:
+        raise CorruptLogError(f"the configuration in the raw log cannot be read: {error}") from error
+    return detection, {one.instrument: one for one in calibrations}

@@ -1,0 +1,121 @@
+"""The whole chain from venue bytes to signals, for any number of instruments. Replay, live and tests all drive this."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from msray.book import BookSync, SyncLimits
+from msray.detectors import Calibration
+from msray.errors import UsageError
+from msray.market import Instrument, Records, Signal
+from msray.prediction.config import DetectionConfig
+from msray.prediction.engine import PredictionEngine, RowSink, Solver
+from msray.prediction.lane import Lane
+from msray.prediction.log import Arrived, LogEvent, Requested
+from msray.venues import Decoder, Reason, find_venue
+
+
+class Pipeline:
+    """Decoders and lanes of a group of instruments.
+
+    Parameters
+    ----------
+    instruments
+        All of them; ids are unique.
+    detection
+        The user's words, the same for all.
+    calibrations
+        By instrument id; what is not there calibrates itself.
+    limits
+        Bounds and paces of the sequence machines.
+    solver
+        Computes calibrations; see :class:`~msray.prediction.engine.PredictionEngine`.
+    sink
+        Gives each instrument's rows a place to go, by instrument id; None for nowhere.
+    timer
+        Monotonic nanoseconds; with it, ``busy_ns`` of each lane counts what its instrument took, decoding included.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        detection: DetectionConfig,
+        *,
+        calibrations: Mapping[str, Calibration] | None = None,
+        limits: SyncLimits | None = None,
+        solver: Solver | None = None,
+        sink: Callable[[str], RowSink | None] | None = None,
+        timer: Callable[[], int] = int,
+    ) -> None:
+        self._timer = timer
+        self.lanes: dict[str, Lane] = {}
+        self.refused: Counter[Reason] = Counter()
+        by_venue: dict[str, list[Instrument]] = {}
+        for instrument in instruments:
+            if instrument.id in self.lanes:
+                raise UsageError(f"instrument {instrument.id} is named twice")
+            by_venue.setdefault(instrument.venue, []).append(instrument)
+            self.lanes[instrument.id] = Lane(
+                BookSync(instrument, find_venue(instrument.venue).rule, limits),
+                PredictionEngine(
+                    instrument,
+                    detection,
+                    calibration=(calibrations or {}).get(instrument.id),
+                    solver=solver,
+                    sink=sink(instrument.id) if sink else None,
+                ),
+            )
+        self._decoders = {venue: Decoder(members) for venue, members in by_venue.items()}
+        self._lanes = {venue: [self.lanes[i.id] for i in members] for venue, members in by_venue.items()}
+
+    def apply(self, event: LogEvent) -> list[Signal]:
+        """Take the next event of the log; returns the signals it raised, in event order for each instrument."""
+        if isinstance(event, Arrived):
+            return self._arrived(event)
+        if isinstance(event, Requested):
+            self.lanes[event.instrument].sync.requested(event.local_ns)
+        else:
+            for instrument_id in event.instruments:
+                self.lanes[instrument_id].disconnected(event.local_ns)
+        return []
+
+    def wants_snapshots(self, now_ns: int) -> list[str]:
+        """Ids of the instruments for which a driver should fetch a snapshot now; ``now_ns`` is local time."""
+        return [name for name, lane in self.lanes.items() if lane.sync.wants_snapshot(now_ns)]
+
+    def _arrived(self, event: Arrived) -> list[Signal]:
+        started_ns = self._timer()
+        decoded = self._decoders[event.venue].decode(event.frames)
+        lanes = self._lanes[event.venue]
+        self.refused += decoded.refusals
+        for refusal in decoded.refused:
+            if refusal.instrument >= 0:
+                lanes[refusal.instrument].refused[refusal.reason] += 1
+        decoded_ns = self._timer() - started_ns
+        parts = [piece for part in decoded.parts for piece in _by_instrument(part)]
+        messages = sum(len(records) for _, records in parts)
+        signals: list[Signal] = []
+        for number, records in parts:
+            lane, started_ns = lanes[number], self._timer()
+            signals += lane.feed(records)
+            lane.busy_ns += self._timer() - started_ns + decoded_ns * len(records) // messages
+        return signals
+
+
+def _by_instrument(records: Records) -> list[tuple[int, Records]]:
+    """The records of each instrument, in arrival order."""
+    numbers = records.messages["instrument"]
+    if len(numbers) == 0:
+        return []
+    first = int(numbers[0])
+    if (numbers == first).all():
+        return [(first, records)]
+    order = np.argsort(numbers, kind="stable")
+    messages = records.messages[order]
+    present, starts = np.unique(messages["instrument"], return_index=True)
+    ends = [*starts[1:], len(messages)]
+    return [
+        (int(number), Records(messages[start:end], records.levels))
+        for number, start, end in zip(present, starts, ends, strict=True)
+    ]

@@ -1,0 +1,61 @@
+"""Calibrations on disk: one JSON document of all instruments, written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from msray.detectors import Calibration
+from msray.errors import ConfigError, UsageError
+
+SCHEMA = "msray.calibrations/1"
+
+
+def save_calibrations(path: Path, calibrations: Iterable[Calibration]) -> None:
+    """Write calibrations, one an instrument, in the order of their ids.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written.
+    """
+    documents = [json.loads(one.to_json()) for one in sorted(calibrations, key=lambda one: one.instrument)]
+    text = json.dumps({"schema": SCHEMA, "calibrations": documents}, indent=1, sort_keys=True) + "\n"
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def load_calibrations(path: Path) -> dict[str, Calibration]:
+    """Calibrations by instrument id.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, damaged, of another version, or names an instrument twice.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}", hint="make it with msray calibrate") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is no JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ConfigError(f"{path} must be a document of schema {SCHEMA}")
+    found: dict[str, Calibration] = {}
+    for one in document.get("calibrations") or []:
+        try:
+            calibration = Calibration.from_json(json.dumps(one))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}", hint=error.hint) from error
+        if calibration.instrument in found:
+            raise ConfigError(f"{path} names {calibration.instrument} twice")
+        found[calibration.instrument] = calibration
+    return found

@@ -1,0 +1,38 @@
+"""Venues: bytes to records, and what each venue promises. No socket, no clock.
+
+``Decoder`` reads batches of frames, ``OrderBookParser`` one message at a time; both are exact or refuse.
+"""
+
+from msray.venues.catalog import VENUES, find_venue
+from msray.venues.decoder import Decoded, Decoder, DecoderCounts, Refusal
+from msray.venues.exact import Reason, RefusedError
+from msray.venues.exchange_info import Listing, read_exchange_info
+from msray.venues.frames import Frames
+from msray.venues.identify import identify, infer_instrument, venue_of, without_time
+from msray.venues.kernels_lines import split_lines
+from msray.venues.kernels_text import MAX_FRAME_BYTES, SPARE_BYTES
+from msray.venues.parser import OrderBookParser
+from msray.venues.venue import Venue
+
+__all__ = [
+    "MAX_FRAME_BYTES",
+    "SPARE_BYTES",
+    "VENUES",
+    "Decoded",
+    "Decoder",
+    "DecoderCounts",
+    "Frames",
+    "Listing",
+    "OrderBookParser",
+    "Reason",
+    "Refusal",
+    "RefusedError",
+    "Venue",
+    "find_venue",
+    "identify",
+    "infer_instrument",
+    "read_exchange_info",
+    "split_lines",
+    "venue_of",
+    "without_time",
+]

@@ -1,0 +1,23 @@
+"""Every venue that is known, by name."""
+
+from msray.errors import UnknownNameError
+from msray.venues.binance_futures import BINANCE_COINM, BINANCE_USDM
+from msray.venues.binance_spot import BINANCE_SPOT
+from msray.venues.venue import Venue
+
+VENUES: dict[str, Venue] = {venue.name: venue for venue in (BINANCE_SPOT, BINANCE_USDM, BINANCE_COINM)}
+"""Name to venue."""
+
+
+def find_venue(name: str) -> Venue:
+    """The venue of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; it offers the nearest.
+    """
+    try:
+        return VENUES[name]
+    except KeyError:
+        raise UnknownNameError("venue", name, VENUES) from None

@@ -11,11 +11,12 @@ from fastapi import FastAPI
 
 from msray.api.app import create_app
 from msray.api.config import ApiConfig
-from msray.api.in_process import LedgerStore, state_around
+from msray.api.in_process import commits_into, state_around
 from msray.api.protocol import LimitedProtocol
 from msray.errors import UnavailableError
 from msray.feeds.clock import SystemClock
 from msray.store.clock import Clock
+from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
 
 DRAIN_S = 10
@@ -63,7 +64,9 @@ class APIServer:
         config, figures = self.config, Figures()
         keys = config.key_ring()
         with contextlib.closing(listen(config.host, config.port)) as listener:
-            store = LedgerStore(config.ledger_url.get_secret_value(), clock=self._clock, figures=figures)
+            store = LedgerStore(
+                config.ledger_url.get_secret_value(), clock=self._clock, observe=commits_into(figures)
+            )
             try:
                 app = create_app(state_around(store, config, clock=self._clock, figures=figures), keys)
                 host, port = listener.getsockname()[:2]

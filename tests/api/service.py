@@ -10,8 +10,9 @@ import httpx
 from msray.api.app import create_app
 from msray.api.auth import ApiKey, KeyRing, Scope, key_of
 from msray.api.config import ApiConfig
-from msray.api.in_process import LedgerStore, state_around
+from msray.api.in_process import commits_into, state_around
 from msray.api.state import ApiState, InstrumentSnapshot
+from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
 from tests.store.examples import ManualClock
 
@@ -39,7 +40,7 @@ class Service:
         self.clock = ManualClock()
         self.figures = Figures()
         self.path = folder / "ledger.db"
-        self.store = LedgerStore(str(self.path), clock=self.clock, figures=self.figures)
+        self.store = LedgerStore(str(self.path), clock=self.clock, observe=commits_into(self.figures))
         config = ApiConfig(**words)
         state = state_around(self.store, config, clock=self.clock, figures=self.figures)
         if books:

@@ -10,7 +10,7 @@
     |   |-- MessageError      one message that cannot be read exactly
     |   |-- CrossedBookError  best bid at or above best ask
     |   `-- CorruptLogError   a stored log that does not check out
-    `-- UnavailableError      nobody is wrong; try again
+    `-- UnavailableError      nobody is wrong; try again (store: LeaseLostError)
 
 A message names the parameter, the value and the range: ``half_life_s must be positive, got -3.0``.
 ``code`` is what a program may rely on, ``hint`` is one line on what to do.
@@ -18,6 +18,7 @@ A message names the parameter, the value and the range: ``half_life_s must be po
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class MsrayError(Exception):
@@ -36,6 +37,10 @@ class MsrayError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way through a process border, whatever arguments a child takes."""
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class UsageError(MsrayError):
@@ -101,3 +106,10 @@ class UnavailableError(MsrayError):
     """Nobody is wrong; the same call may succeed later."""
 
     code = "unavailable"
+
+
+def _restored(kind: type[MsrayError], arguments: tuple[Any, ...], state: dict[str, Any]) -> MsrayError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error

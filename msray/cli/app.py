@@ -46,6 +46,7 @@ VERBS: dict[str, Verb] = {
     "config": Verb("msray.cli.config:app", "Check a configuration, show what is in force, print its schema."),
     "replay": Verb("msray.cli.replay:replay", "Replay recordings or a raw log: books, features, signals."),
     "calibrate": Verb("msray.cli.calibrate:calibrate", "Learn from quiet recordings what a false alarm is."),
+    "record": Verb("msray.cli.record:record", "Record live markets into a raw log."),
     "features": Verb("msray.cli.features:features", "List the features: name, unit, formula, source, family."),
     "api": Verb("msray.cli.api:api", "Serve the HTTP API with a ledger of its own."),
     "signals": Verb("msray.cli.signals:signals", "Show the signals of a ledger or an API."),

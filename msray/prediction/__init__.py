@@ -10,10 +10,11 @@ from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchCon
 
 if TYPE_CHECKING:
     from msray.prediction.calibration import CalibrationTask
-    from msray.prediction.engine import PredictionEngine, Rows, RowSink, Solver
+    from msray.prediction.engine import PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
     from msray.prediction.log import Arrived, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
     from msray.prediction.pipeline import Pipeline
+    from msray.prediction.solver import Solver, ThreadSolver
 
 __all__ = [
     "Arrived",
@@ -29,6 +30,7 @@ __all__ = [
     "RowSink",
     "Rows",
     "Solver",
+    "ThreadSolver",
     "WatchConfig",
     "log_metadata",
     "read_log_metadata",
@@ -36,10 +38,11 @@ __all__ = [
 
 _PLACES = {
     "calibration": ("CalibrationTask",),
-    "engine": ("PredictionEngine", "RowSink", "Rows", "Solver"),
+    "engine": ("PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
     "log": ("Arrived", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
     "pipeline": ("Pipeline",),
+    "solver": ("Solver", "ThreadSolver"),
 }
 
 __getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

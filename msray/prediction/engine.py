@@ -15,10 +15,10 @@ from msray.prediction.calibration import CalibrationTask
 from msray.prediction.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from msray.prediction.config import DetectionConfig
 from msray.prediction.detection import Detection
+from msray.prediction.solver import Solver, SpotSolver
 
 AUDITED_LEVELS = 100
-
-Solver = Callable[[CalibrationTask], Calibration]
+"""Best levels a side that a fresh snapshot is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,7 @@ class PredictionEngine:
         In force from the first bar. Without one, the engine calibrates itself on the bars that ``detection`` names, and
         its signals say ``uncalibrated`` until then.
     solver
-        Computes a calibration when its bar has come. The default computes it on the spot; a live shard hands in one
-        that answers from a thread which started when the last of the bars was closed (:attr:`calibration_task`).
+        Computes calibrations; by default on the spot.
     sink
         Takes every feature row; by default nobody does.
 
@@ -101,7 +100,7 @@ class PredictionEngine:
         self.calibration_task: CalibrationTask | None = None
         self._features = new_state(instrument)
         self._detection = Detection(instrument.id, detection, calibration)
-        self._solver = solver or CalibrationTask.solve
+        self._solver = solver or SpotSolver()
         self._sink = sink
         self._alarms = np.zeros(64 + len(detection.watches), k.ALARM)
         self._bests = np.zeros((0, 4), np.int64)
@@ -247,8 +246,10 @@ class PredictionEngine:
             self._features = grow(self._features)
         elif stop == k.BARS_KEPT:
             self.calibration_task = self._detection.task(self.epoch_id)
+            self._solver.begin(self.calibration_task)
         elif stop == k.CALIBRATION_DUE:
-            self._detection.install(self._solver(self.calibration_task or self._detection.task(self.epoch_id)))
+            task = self.calibration_task or self._detection.task(self.epoch_id)
+            self._detection.install(self._solver.finish(task))
             self.calibration_task = None
         elif stop == k.TIME_JUMP:
             self.counts.time_jumps += 1

@@ -10,9 +10,10 @@ from msray.detectors import Calibration
 from msray.errors import UsageError
 from msray.market import Instrument, Records, Signal
 from msray.prediction.config import DetectionConfig
-from msray.prediction.engine import PredictionEngine, RowSink, Solver
+from msray.prediction.engine import PredictionEngine, RowSink
 from msray.prediction.lane import Lane
 from msray.prediction.log import Arrived, LogEvent, Requested
+from msray.prediction.solver import Solver
 from msray.venues import Decoder, Reason, find_venue
 
 

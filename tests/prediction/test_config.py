@@ -80,10 +80,12 @@ def test_the_same_words_have_the_same_digest_however_they_are_said() -> None:
     assert len(said.words_digest()) == 64
 
 
-def test_the_place_of_a_calibration_is_not_among_the_words() -> None:
+def test_where_thresholds_come_from_is_not_among_the_words() -> None:
+    other = DetectionConfig(calibration=CalibrationConfig(bars=601, delay_bars=61))
     with_file = DetectionConfig(calibration=CalibrationConfig(file=Path("a.json")))
 
-    assert with_file.words_digest() == DetectionConfig().words_digest()
+    assert other.words_digest() == with_file.words_digest() == DetectionConfig().words_digest()
+    assert other.whole_digest() != DetectionConfig().whole_digest() == with_file.whole_digest()
 
 
 @pytest.mark.parametrize(
@@ -95,8 +97,6 @@ def test_the_place_of_a_calibration_is_not_among_the_words() -> None:
         {"watches": [WatchConfig(name="imbalance", feature="imbalance_l5")]},
         {"watches": [WatchConfig(name="imbalance", feature="imbalance_l5", at="close")]},
         {"watches": [WatchConfig(name="imbalance", feature="imbalance_l5", detector="cusum")]},
-        {"calibration": CalibrationConfig(bars=601)},
-        {"calibration": CalibrationConfig(delay_bars=61)},
     ],
 )
 def test_other_words_have_another_digest(words: dict[str, Any]) -> None:
@@ -107,4 +107,4 @@ def test_the_digest_is_that_of_yesterday() -> None:
     """Ids of stored signals depend on it; a change here is a new version of them all."""
     words = DetectionConfig(arl0=500, watches=(WatchConfig(name="imbalance", feature="imbalance_l5"),))
 
-    assert words.words_digest() == "5d6809f76b48069986792279bf110b43d88fa3072e3dd7160f56240de7bf3c29"
+    assert words.words_digest() == "b435571e95313525fd59595f54d847e3295e4f1caa4282ee2a5ea38f624eb3d1"

@@ -1,0 +1,242 @@
+"""Replay: what was recorded, through the pipeline that runs live, as fast as it goes or at a chosen speed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from msray.errors import UsageError
+from msray.feeds.batch import MOST_FRAMES
+from msray.feeds.clock import Clock, SystemClock
+from msray.feeds.hints import hints
+from msray.feeds.pace import Pace
+from msray.feeds.raw_log_reader import RawLog
+from msray.feeds.reconnect import SECOND
+from msray.feeds.recording import Recordings, open_recordings
+from msray.feeds.segment import SUFFIX, segment_paths
+from msray.feeds.time_order import cut, event_ns, in_time_order
+from msray.market import Instrument, Signal
+from msray.prediction import Arrived, LogEvent
+
+GRAIN_NS = SECOND
+"""Unpaced, instruments of recordings may be this far ahead of each other: a fold never looks across."""
+PACED_GRAIN_S = 0.02
+"""Paced, what comes in so short a time comes at once."""
+
+
+class Replay(Protocol):
+    """Something recorded, opened."""
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """In the order in which a pipeline is to number them."""
+        ...
+
+    @property
+    def total_bytes(self) -> int:
+        """Size on the disk."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of that has been gone through."""
+        ...
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read so far, a line each."""
+        ...
+
+    def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
+        """Its events; none of a recording spans more than the grain, which keeps instruments that close together."""
+        ...
+
+
+class LogReplay:
+    """A raw log; its order is what is replayed.
+
+    Parameters
+    ----------
+    log
+        Opened.
+    """
+
+    def __init__(self, log: RawLog) -> None:
+        self.log = log
+        self.instruments = log.instruments
+        self.total_bytes = log.total_bytes
+
+    @property
+    def bytes_read(self) -> int:
+        """See :attr:`Replay.bytes_read`."""
+        return self.log.summary.bytes + self.log.summary.cut_bytes
+
+    @property
+    def problems(self) -> list[str]:
+        """See :attr:`Replay.problems`."""
+        return self.log.summary.damage
+
+    def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
+        """See :meth:`Replay.events`; turns of the loop are joined unless the grain is finer than the default."""
+        return self.log.events(most_frames=MOST_FRAMES if grain_ns >= GRAIN_NS else 1)
+
+
+class RecordingReplay:
+    """Recordings of any number of instruments.
+
+    Parameters
+    ----------
+    recordings
+        As found.
+    """
+
+    def __init__(self, recordings: Recordings) -> None:
+        self.groups = recordings.groups
+        self.ignored = recordings.ignored
+        self.instruments = tuple(group.instrument for group in self.groups)
+        self.total_bytes = sum(group.total_bytes for group in self.groups)
+
+    @property
+    def bytes_read(self) -> int:
+        """See :attr:`Replay.bytes_read`."""
+        return sum(group.bytes_read for group in self.groups)
+
+    @property
+    def problems(self) -> list[str]:
+        """See :attr:`Replay.problems`."""
+        damage = [text for group in self.groups for text in group.damage]
+        bad = [f"{group.bad_lines} bad lines of {group.instrument.id}" for group in self.groups if group.bad_lines]
+        return damage + bad
+
+    def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
+        """See :meth:`Replay.events`."""
+        pairs = zip(self.groups, hints(self.instruments), strict=True)
+        return in_time_order([(group.begin_ns, group.events(hint=hint)) for group, hint in pairs], grain_ns=grain_ns)
+
+
+def open_replay(paths: Sequence[Path], *, venue: str | None = None) -> Replay:
+    """Open a raw log or recordings.
+
+    Parameters
+    ----------
+    paths
+        Files and folders. Those that hold segments of a raw log (``*.msraylog``) are one, all others recordings.
+    venue
+        Whose the recordings are, where their shape must not decide.
+
+    Raises
+    ------
+    UsageError
+        If a path is not there, or the two kinds are mixed.
+    FeedError
+        If there is nothing to replay; it names file, line and reason.
+    """
+    logs = [path for path in paths if path.suffix == SUFFIX or (path.is_dir() and segment_paths(path))]
+    if not logs:
+        return RecordingReplay(open_recordings(paths, venue=venue))
+    if len(logs) < len(paths):
+        others = ", ".join(str(path) for path in paths if path not in logs)
+        raise UsageError(f"a raw log and recordings cannot be replayed together: {others} is no raw log")
+    return LogReplay(RawLog(paths))
+
+
+class Applies(Protocol):
+    """What :func:`drive` needs of a :class:`~msray.prediction.Pipeline`."""
+
+    def apply(self, event: LogEvent) -> list[Signal]:
+        """Take the next event of the log."""
+        ...
+
+
+@dataclass(slots=True)
+class ReplayResult:
+    """What a replay did.
+
+    Attributes
+    ----------
+    events, frames
+        Taken by the pipeline.
+    signals
+        In the order in which they were raised.
+    pipeline_s
+        Seconds spent in the pipeline, reading and unpacking files apart.
+    total_s
+        Seconds in all.
+    """
+
+    events: int = 0
+    frames: int = 0
+    signals: list[Signal] = field(default_factory=list)
+    pipeline_s: float = 0.0
+    total_s: float = 0.0
+
+
+def drive(
+    replay: Replay,
+    pipeline: Applies,
+    *,
+    clock: Clock | None = None,
+    speed: float | None = None,
+    until_ns: int | None = None,
+    on_signals: Callable[[list[Signal]], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ReplayResult:
+    """Bring everything recorded to a pipeline.
+
+    Nobody answers a request for a snapshot here; what the pipeline would have wanted is in its own counts.
+
+    Parameters
+    ----------
+    replay
+        What to replay.
+    pipeline
+        Built for ``replay.instruments``, in their order.
+    clock
+        Measures, and waits between events of a paced replay.
+    speed
+        Recorded seconds a second; None: as fast as it goes.
+    until_ns
+        Local time of the recording after which nothing is taken.
+    on_signals
+        Told of signals when they are raised.
+    progress
+        Told after each event how many of ``replay.total_bytes`` have been gone through.
+    """
+    clock = clock or SystemClock()
+    pace = None if speed is None else Pace(speed)
+    result, begin_ns = ReplayResult(), clock.monotonic_ns()
+    for event in _until(replay.events(grain_ns=grain_of(speed)), until_ns):
+        if pace is not None:
+            clock.pause(pace.wait_s(event_ns(event), clock.monotonic_ns()))
+        started_ns = clock.monotonic_ns()
+        signals = pipeline.apply(event)
+        result.pipeline_s += (clock.monotonic_ns() - started_ns) / SECOND
+        result.events += 1
+        result.frames += len(event.frames) if isinstance(event, Arrived) else 0
+        result.signals += signals
+        if signals and on_signals is not None:
+            on_signals(signals)
+        if progress is not None:
+            progress(replay.bytes_read)
+    result.total_s = (clock.monotonic_ns() - begin_ns) / SECOND
+    return result
+
+
+def grain_of(speed: float | None) -> int:
+    """How long an event may be at this speed, in recorded nanoseconds."""
+    if speed is None:
+        return GRAIN_NS
+    return min(max(round(speed * PACED_GRAIN_S * SECOND), 1), GRAIN_NS - 1)
+
+
+def _until(events: Iterator[LogEvent], until_ns: int | None) -> Iterator[LogEvent]:
+    """The events up to a time."""
+    for event in events:
+        if until_ns is not None:
+            if event_ns(event) > until_ns:
+                if event_ns(event) > until_ns + GRAIN_NS:
+                    return
+                continue  # another instrument may not have come as far
+            if isinstance(event, Arrived):
+                event, _ = cut(event, until_ns)
+        yield event

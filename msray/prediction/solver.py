@@ -1,0 +1,63 @@
+"""Who computes a calibration, and when: on the spot in a replay, on a thread behind the loop of a live shard."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from msray.detectors import Calibration
+from msray.prediction.calibration import CalibrationTask
+
+
+class Solver(Protocol):
+    """Told when the last bar of a calibration is closed, asked when the first bar that it judges is."""
+
+    def begin(self, task: CalibrationTask) -> None:
+        """The bars are complete."""
+
+    def finish(self, task: CalibrationTask) -> Calibration:
+        """The calibration of these bars; waits for it if need be."""
+
+
+class SpotSolver:
+    """Computes a calibration when it is asked for."""
+
+    def begin(self, task: CalibrationTask) -> None:
+        """Nothing to do yet."""
+
+    def finish(self, task: CalibrationTask) -> Calibration:
+        """See :meth:`Solver.finish`."""
+        return task.solve()
+
+
+class ThreadSolver:
+    """Computes calibrations on a thread of its own; the kernels leave the interpreter to others.
+
+    Parameters
+    ----------
+    keep
+        Called on that thread with each calibration before anybody gets it: to store it for the next start.
+    """
+
+    def __init__(self, keep: Callable[[Calibration], None]) -> None:
+        self._keep = keep
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="calibration")
+        self._begun: dict[bytes, Future[Calibration]] = {}
+
+    def begin(self, task: CalibrationTask) -> None:
+        """See :meth:`Solver.begin`."""
+        self._begun[task.seed] = self._thread.submit(self._solve, task)
+
+    def finish(self, task: CalibrationTask) -> Calibration:
+        """See :meth:`Solver.finish`."""
+        if task.seed not in self._begun:
+            self.begin(task)
+        return self._begun.pop(task.seed).result()
+
+    def close(self) -> None:
+        """Forget what is not computed yet."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _solve(self, task: CalibrationTask) -> Calibration:
+        calibration = task.solve()
+        self._keep(calibration)
+        return calibration

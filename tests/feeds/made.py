@@ -1,0 +1,57 @@
+"""Instruments, frames and events that tests make up, and ways to look at events."""
+
+import numpy as np
+
+from msray.feeds.batch import FrameBatch
+from msray.market import Instrument
+from msray.prediction import Arrived, Disconnected, LogEvent, Requested
+
+USDM = Instrument(venue="binance_usdm", symbol="BTCUSDT", price_decimals=1, size_decimals=3, tick=1, grid=1)
+ETH = Instrument(venue="binance_usdm", symbol="ETHUSDT", price_decimals=2, size_decimals=3, tick=1, grid=1)
+SPOT = Instrument(venue="binance_spot", symbol="BTCUSDT", price_decimals=2, size_decimals=8, tick=1, grid=1)
+
+
+def arrived(venue: str, payloads: list[bytes], local_ns: int = 1_000) -> Arrived:
+    """One batch; frames are a nanosecond apart."""
+    times = iter(range(local_ns, local_ns + len(payloads)))
+    batch = FrameBatch(lambda: next(times))
+    for payload in payloads:
+        batch.add(payload)
+    return Arrived(venue, batch.take())
+
+
+def plain(event: LogEvent) -> tuple[object, ...]:
+    """An event as something that compares."""
+    if isinstance(event, Requested):
+        return ("requested", event.instrument, event.local_ns)
+    if isinstance(event, Disconnected):
+        return ("disconnected", event.instruments, event.local_ns)
+    frames = event.frames
+    assert not frames.buffer[-64:].any()
+    rows = zip(frames.local_ns.tolist(), frames.begin.tolist(), frames.end.tolist(), strict=True)
+    return ("arrived", event.venue, int(frames.hint), [(ns, frames.buffer[b:e].tobytes()) for ns, b, e in rows])
+
+
+def frame_rows(events: list[LogEvent]) -> list[tuple[str, int, int, bytes]]:
+    """Every frame of the events: venue, hint, local time, bytes."""
+    return [
+        (event.venue, int(event.frames.hint), int(ns), event.frames.buffer[b:e].tobytes())
+        for event in events
+        if isinstance(event, Arrived)
+        for ns, b, e in zip(event.frames.local_ns, event.frames.begin, event.frames.end, strict=True)
+    ]
+
+
+def random_events(rng: np.random.Generator, count: int) -> list[LogEvent]:
+    """A mix of everything, for USDM, ETH and SPOT."""
+    events: list[LogEvent] = []
+    for i in range(count):
+        kind = rng.integers(10)
+        if kind == 0:
+            events.append(Requested(str(rng.choice([USDM.id, ETH.id, SPOT.id])), i))
+        elif kind == 1:
+            events.append(Disconnected((USDM.id, SPOT.id), i))
+        else:
+            payloads = [rng.bytes(int(rng.integers(1, 60))) for _ in range(int(rng.integers(1, 5)))]
+            events.append(arrived(str(rng.choice(["binance_usdm", "binance_spot"])), payloads, i * 100))
+    return events

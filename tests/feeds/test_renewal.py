@@ -1,0 +1,142 @@
+"""A connection is renewed without a loss: both sockets open for a while, the new one's frames behind the old one's."""
+
+from collections.abc import Callable
+
+import pytest
+
+from msray.feeds.connection import OVERLAP_S
+from msray.feeds.websocket import Refused
+from tests.feeds.clocks import settle
+from tests.feeds.sockets import FakeSocket, World, running
+
+
+async def renewing(world: World, trigger: Callable[[], None] | None = None) -> tuple[FakeSocket, FakeSocket]:
+    """Until a second socket is open beside the first."""
+    if trigger is not None:
+        trigger()
+        await settle()
+    while len(world.sockets) < 2:
+        await world.flow(4.0, 2.0)
+    return world.sockets[0], world.sockets[1]
+
+
+async def test_a_connection_is_renewed_before_its_day_ends_without_a_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    async with running(world):
+        old, new = await renewing(world)
+        assert 1800 <= world.dials[1] <= 3606
+
+        old.send(b"1", b"2")
+        await settle()
+        new.send(b"2", b"3")
+        await settle()
+        old.send(b"3", b"4")
+        await settle()
+        assert world.taken() == ["1", "2", "3", "4"]
+        assert not old.is_closed
+
+        await world.clock.advance(OVERLAP_S)
+        assert old.is_closed
+        new.send(b"5")
+        await settle()
+        assert world.taken() == ["2", "3", "5"]
+        assert (world.connection.status.renewals, world.connection.status.losses) == (1, 0)
+
+
+async def test_a_server_that_says_it_will_leave_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    async with running(world):
+        notice = b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
+        old, new = await renewing(world, lambda: world.sockets[0].send(notice))
+        old.send(b"old")
+        new.send(b"new")
+        old.end("closed with 1001")
+        await settle()
+        await world.clock.advance(0.1)
+
+        taken = world.taken()
+        assert taken == ["old", "new"]
+        new.send(b"more")
+        await settle()
+        assert world.taken() == ["more"]
+        await world.flow(60)
+        assert len(world.sockets) == 2
+
+
+async def test_a_renewal_that_is_refused_is_tried_again_while_the_old_connection_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    async with running(world):
+        world.refusals = [Refused("refused")] * 5
+        old, _ = await renewing(world)
+
+        assert len(world.dials) == 7
+        assert not old.ended.done()
+        await world.flow(OVERLAP_S + 2)
+        assert old.is_closed
+        assert "LOST" not in world.taken()
+
+
+async def test_a_new_connection_that_dies_at_once_does_not_take_the_old_one_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    async with running(world):
+        old, new = await renewing(world)
+        new.send(b"never seen")
+        new.end()
+        await world.clock.advance(OVERLAP_S)
+        old.send(b"goes on")
+        await settle()
+
+        assert world.taken() == ["goes on"]
+        assert new.is_closed
+        await world.flow(60)
+        assert len(world.sockets) == 3
+
+
+async def test_both_ends_lost_in_a_renewal_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    async with running(world):
+        old, new = await renewing(world)
+        new.send(b"held")
+        old.end()
+        new.end()
+        await settle()
+        await world.clock.advance(2.0)
+
+        assert world.taken() == ["held", "LOST"]
+
+
+async def test_a_flood_while_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    async with running(world):
+        old, new = await renewing(world)
+        for _ in range(32):
+            new.send(bytes(1 << 20))
+            await settle()
+        assert new.is_paused
+        old.send(b"old goes on")
+        await world.clock.advance(OVERLAP_S)
+
+        assert not new.is_paused
+        assert not new.is_closed
+
+
+async def test_renewal_after_renewal_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, renew_s=2700.0)
+    number = 0
+    async with running(world):
+        for _ in range(2700):
+            number += 1
+            for socket in world.sockets:
+                if not socket.is_closed:
+                    socket.send(b"%d" % number)
+            await world.clock.advance(4.0)
+        seen = world.taken()
+
+        assert "LOST" not in seen
+        assert list(dict.fromkeys(seen)) == [str(i) for i in range(1, number + 1)]
+        assert 4 <= world.connection.status.renewals <= 12
+        assert len(world.dials) == 1 + world.connection.status.renewals

@@ -47,6 +47,7 @@ VERBS: dict[str, Verb] = {
     "replay": Verb("msray.cli.replay:replay", "Replay recordings or a raw log: books, features, signals."),
     "calibrate": Verb("msray.cli.calibrate:calibrate", "Learn from quiet recordings what a false alarm is."),
     "record": Verb("msray.cli.record:record", "Record live markets into a raw log."),
+    "simulate": Verb("msray.cli.simulate:simulate", "Play a recording or a made-up market as Binance does."),
     "features": Verb("msray.cli.features:features", "List the features: name, unit, formula, source, family."),
     "api": Verb("msray.cli.api:api", "Serve the HTTP API with a ledger of its own."),
     "signals": Verb("msray.cli.signals:signals", "Show the signals of a ledger or an API."),

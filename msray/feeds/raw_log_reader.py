@@ -63,6 +63,11 @@ class RawLog:
     paths
         Folders of segments, or single segments; read in the order of their names.
 
+    Attributes
+    ----------
+    header, metadata
+        Of the first readable segment.
+
     Raises
     ------
     UsageError
@@ -80,7 +85,8 @@ class RawLog:
         if not readable:
             raise CorruptLogError(self._segments[0].problem)
         self.instruments = _union(readable)
-        self.metadata = readable[-1].header.metadata if readable[-1].header else {}
+        self.header = _header_of(readable[0])
+        self.metadata = self.header.metadata
 
     def events(self, *, most_frames: int = MOST_FRAMES) -> Iterator[LogEvent]:
         """The events in the order in which they were written.
@@ -111,6 +117,11 @@ class RawLog:
             local_ns = reader.local_ns or local_ns
             if reader.is_broken:
                 yield Disconnected(ids, local_ns or one.header.opened_ns)
+
+
+def _header_of(one: "_Segment") -> segment.Header:
+    assert one.header is not None
+    return one.header
 
 
 class _Segment:

@@ -1,0 +1,59 @@
+"""After a death: the signals that a run found and may not have stored, from the raw log that it wrote.
+
+A run writes what it gets before it folds it, and stores what it finds a moment later; killed in between, it leaves
+records whose signals nobody has. Folding its log again finds them, with the same ids, and storing one again changes
+nothing. A run whose signals are all stored is *settled*, and says so with a file beside its segments.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msray.errors import CorruptLogError
+from msray.feeds.raw_log_reader import RawLog
+from msray.feeds.segment import segment_paths
+from msray.market import Signal
+from msray.prediction import Pipeline, read_log_metadata
+
+MARK = ".settled"
+
+
+def unsettled(folder: Path) -> dict[int, list[Path]]:
+    """Segments of the runs that are not settled, by session, oldest first.
+
+    A run whose first segments have been deleted is left out: without its beginning its fold is another one.
+    """
+    sessions: dict[int, list[Path]] = {}
+    for path in segment_paths(folder):
+        try:
+            header = RawLog([path]).header
+        except CorruptLogError:
+            continue
+        if header.segment == len(sessions.get(header.session, [])):
+            sessions.setdefault(header.session, []).append(path)
+    for mark in folder.glob(f"*{MARK}"):
+        if sessions.pop(int(mark.stem), None) is None:
+            mark.unlink(missing_ok=True)
+    return sessions
+
+
+def settle(folder: Path, session: int) -> None:
+    """Say that every signal of a run is stored."""
+    (folder / f"{session}{MARK}").touch()
+
+
+def signals_again(segments: list[Path]) -> Iterator[list[Signal]]:
+    """The signals of one run, found again in the order in which it found them.
+
+    Raises
+    ------
+    CorruptLogError
+        If the run does not say what it looked for.
+    """
+    log = RawLog(segments)
+    said = read_log_metadata(log.metadata)
+    if said is None:
+        raise CorruptLogError(f"{segments[0]} does not say what its run looked for")
+    detection, calibrations = said
+    pipeline = Pipeline(log.instruments, detection, calibrations=calibrations)
+    for event in log.events():
+        yield pipeline.apply(event)

@@ -1,0 +1,310 @@
+"""``FeedShard``: a group of instruments in one process, from socket to signal. No Ray call happens per event."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from msray.api.state import InstrumentSnapshot
+from msray.detectors import Calibration
+from msray.errors import MsrayError
+from msray.feeds.clock import Clock, SystemClock
+from msray.feeds.live import WebSocketSource
+from msray.feeds.outlet import Idle
+from msray.feeds.raw_log import RawLogWriter
+from msray.feeds.recovery import settle, signals_again, unsettled
+from msray.feeds.stream import DataStreamer
+from msray.market import Instrument, Signal
+from msray.on_ray.shard_report import ShardUpdate, shard_figures, snapshot_of
+from msray.prediction import DetectionConfig, LogEvent, Pipeline, ThreadSolver, log_metadata
+from msray.prediction.warm_up import warm_up
+from msray.store.ledger_records import Batch, Receipt
+from msray.store.spool import Spool
+from msray.telemetry.families import SIGNAL_PROCESSING
+from msray.telemetry.metrics import Figures
+
+PUBLISH_S = 0.2
+WANTS_EVERY_NS = 50_000_000
+LEASE_S = 30.0
+DRAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardPlan:
+    """What one shard is to do.
+
+    Attributes
+    ----------
+    name
+        Of the shard, and of its folder of the raw log.
+    instruments
+        Its instruments; each is in one shard only.
+    detection
+        The user's words.
+    endpoint
+        A simulator, ``http://host:port``; None for the venues themselves.
+    one_socket, is_fast, usual_interval_s
+        See :class:`~msray.feeds.live.WebSocketSource`.
+    raw_log
+        Folder under which the shard keeps its raw log; None keeps none, and then a crash may lose the signals of its
+        last moment.
+    retention_hours
+        How long segments are kept.
+    """
+
+    name: str
+    instruments: tuple[Instrument, ...]
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+    endpoint: str | None = None
+    one_socket: bool = False
+    is_fast: bool = False
+    usual_interval_s: float = 0.0
+    raw_log: Path | None = None
+    retention_hours: float = 24.0
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of its instruments."""
+        return tuple(instrument.id for instrument in self.instruments)
+
+
+class ShardLedger(Protocol):
+    """What a shard needs of the ledger."""
+
+    async def store(self, batch: Batch) -> Receipt:
+        """Store signals; returns when they are durable."""
+
+    async def lease(self, instruments: Sequence[str], holder: str, for_s: float) -> dict[str, int]:
+        """Take instruments over; their epochs."""
+
+    async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
+        """Hold leases longer."""
+
+    async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:
+        """The newest calibration of each instrument that has one, as JSON."""
+
+    def keep_calibration(self, calibration: Calibration) -> None:
+        """Store a calibration; returns when it is durable. Called from a thread."""
+
+
+class FeedShard:
+    """Runs a plan until it is stopped or cannot go on.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    ledger
+        Where signals, leases and calibrations are kept.
+    publish
+        Takes an update a few times a second; may fail, the next one says the same and more.
+    clock
+        The machine's by default.
+    """
+
+    def __init__(
+        self,
+        plan: ShardPlan,
+        ledger: ShardLedger,
+        publish: Callable[[ShardUpdate], None],
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self.plan = plan
+        self._ledger = ledger
+        self._publish = publish
+        self._clock = clock or SystemClock()
+        self._figures = Figures()
+        self._holder = f"{plan.name} on {socket.gethostname()}, pid {os.getpid()}"
+        self._stopping = asyncio.Event()
+        self._pipeline: Pipeline | None = None
+        self._source: WebSocketSource | None = None
+        self._spool: Spool | None = None
+        self._epochs: dict[str, int] = {}
+        self._calibrations: dict[str, Calibration] = {}
+        self._metadata: dict[str, object] = {}
+        self._updates = 0
+        self._started_ns = 0
+
+    def stop(self) -> None:
+        """End :meth:`run` once its signals are stored."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Lease the instruments, read, fold, store and publish.
+
+        Raises
+        ------
+        LeaseLostError
+            If somebody else runs one of the instruments now.
+        UnavailableError
+            If the ledger or the raw log cannot be reached at the start, or no connection is left.
+        """
+        await asyncio.to_thread(warm_up)
+        plan, self._started_ns = self.plan, self._clock.now_ns()
+        self._epochs = await self._ledger.lease(plan.ids, self._holder, LEASE_S)
+        known = await self._ledger.calibrations(plan.ids)
+        self._calibrations = {name: Calibration.from_json(text) for name, text in known.items()}
+        self._metadata = dict(log_metadata(plan.detection, self._calibrations.values()))
+        self._spool = Spool(self._ledger.store, self._epochs, self._clock.sleep)
+        solver = ThreadSolver(self._keep)
+        self._pipeline = Pipeline(
+            plan.instruments, plan.detection, calibrations=self._usable(), solver=solver, timer=self._clock.monotonic_ns
+        )
+        self._source = WebSocketSource(
+            plan.endpoint,
+            one_socket=plan.one_socket,
+            is_fast=plan.is_fast,
+            usual_interval_s=plan.usual_interval_s,
+            clock=self._clock,
+        )
+        earlier = unsettled(self._folder) if self._folder else {}
+        try:
+            async with DataStreamer(
+                plan.instruments, self._source, raw_log=self._raw_log(), clock=self._clock
+            ) as stream:
+                await self._work(stream, earlier)
+        finally:
+            solver.close()
+            self._publish(self.update())
+
+    def update(self) -> ShardUpdate:
+        """Everything there is to see of the shard now."""
+        self._updates += 1
+        lanes = self._pipeline.lanes if self._pipeline else {}
+        return ShardUpdate(
+            shard=self.plan.name,
+            started_ns=self._started_ns,
+            number=self._updates,
+            holder=self._holder,
+            instruments=tuple(snapshot_of(lane, self._clock.now_ns()) for lane in lanes.values()),
+            sample=shard_figures(self._figures, lanes, self._source),
+            signals_stored=0 if self._spool is None else self._spool.stored,
+            signals_waiting=0 if self._spool is None else len(self._spool),
+            problems=tuple(self._problems()),
+        )
+
+    def snapshots(self) -> tuple[InstrumentSnapshot, ...]:
+        """The latest of each instrument."""
+        return self.update().instruments
+
+    # ---------------------------------------------------------------- the work
+
+    async def _work(self, stream: DataStreamer, earlier: Mapping[int, list[Path]]) -> None:
+        """Fold until told to stop; whatever fails beside it ends it."""
+        assert self._spool is not None
+        beside = [
+            asyncio.create_task(self._spool.run()),
+            asyncio.create_task(self._publish_often()),
+            asyncio.create_task(self._renew()),
+            asyncio.create_task(self._recover(earlier)),
+        ]
+        reading = asyncio.create_task(self._fold(stream))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            watched = {reading, stopping, *beside[:3]}
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+            reading.cancel()
+            async with asyncio.timeout(DRAIN_S):
+                await self._spool.drained()
+                await beside[3]
+            self._settle()
+        finally:
+            for task in (reading, stopping, *beside):
+                task.cancel()
+            await asyncio.gather(reading, stopping, *beside, return_exceptions=True)
+
+    async def _fold(self, stream: DataStreamer) -> None:
+        pipeline, spool, clock = self._pipeline, self._spool, self._clock
+        assert pipeline is not None
+        assert spool is not None
+        asked_ns = 0
+        async for event in stream:
+            if not isinstance(event, Idle):
+                signals = self._timed(pipeline, event)
+                if signals:
+                    spool.add(signals)
+            now_ns = clock.now_ns()
+            if now_ns - asked_ns >= WANTS_EVERY_NS or isinstance(event, Idle):
+                asked_ns = now_ns
+                for instrument_id in pipeline.wants_snapshots(now_ns):
+                    stream.request_snapshot(instrument_id)
+                while spool.is_full:
+                    await clock.sleep(PUBLISH_S)
+
+    def _timed(self, pipeline: Pipeline, event: LogEvent) -> list[Signal]:
+        started_ns = self._clock.monotonic_ns()
+        signals = pipeline.apply(event)
+        self._figures.observe(SIGNAL_PROCESSING, value=(self._clock.monotonic_ns() - started_ns) / 1e9)
+        return signals
+
+    async def _publish_often(self) -> None:
+        while True:
+            await self._clock.sleep(PUBLISH_S)
+            self._publish(self.update())
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(LEASE_S / 3)
+            with contextlib.suppress(TimeoutError):
+                await self._ledger.renew(self._epochs, LEASE_S)
+
+    # ---------------------------------------------------------------- before and after a crash
+
+    @property
+    def _folder(self) -> Path | None:
+        return self.plan.raw_log / self.plan.name if self.plan.raw_log else None
+
+    def _raw_log(self) -> RawLogWriter | None:
+        if self._folder is None:
+            return None
+        return RawLogWriter(
+            self._folder,
+            self.plan.instruments,
+            self._clock,
+            metadata=self._metadata,
+            retention_hours=self.plan.retention_hours,
+        )
+
+    async def _recover(self, earlier: Mapping[int, list[Path]]) -> None:
+        """Find and store again what earlier runs may not have stored; beside the live work, on a thread."""
+        for session, segments in earlier.items():
+            steps = signals_again(segments)
+            try:
+                while (signals := await asyncio.to_thread(next, steps, None)) is not None:
+                    if signals:
+                        await self._ledger.store(Batch(signals=tuple(signals), epochs=self._epochs))
+            except MsrayError as error:
+                self._metadata["recovery"] = f"run {session} could not be gone through again: {error}"
+                continue
+            if self._folder is not None:
+                settle(self._folder, session)
+
+    def _settle(self) -> None:
+        """Say that nothing of this run is missing from the ledger."""
+        if self._folder is not None:
+            for session in unsettled(self._folder):
+                settle(self._folder, session)
+
+    def _usable(self) -> dict[str, Calibration]:
+        """Calibrations that were made for the words of today; others are made anew."""
+        words = self.plan.detection.words_digest()
+        return {name: one for name, one in self._calibrations.items() if one.words_digest == words}
+
+    def _keep(self, calibration: Calibration) -> None:
+        self._ledger.keep_calibration(calibration)
+        self._calibrations[calibration.instrument] = calibration
+        self._metadata.update(log_metadata(self.plan.detection, self._usable().values()))
+
+    def _problems(self) -> list[str]:
+        found = [self._spool.problem] if self._spool is not None and self._spool.problem else []
+        if self._source is not None:
+            found += [f"{one.url}: {one.state}, {one.reason}" for one in self._source.connections if one.state != "open"]
+            found += [f"{name}: {text}" for name, text in self._source.snapshot_problems.items()]
+        return found

@@ -1,0 +1,175 @@
+"""The ledger as an actor, and as those see it who call it."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import ray
+
+from msray.api.in_process import commits_into
+from msray.api.ledger_metrics import ledger_sample
+from msray.detectors import Calibration
+from msray.feeds.clock import SystemClock
+from msray.on_ray.calls import answer, ours
+from msray.on_ray.session import LEDGER, NAMESPACE, find
+from msray.store.ledger_records import Batch, Receipt, SignalQuery, StoredSignal
+from msray.store.ledger_store import LedgerStore
+from msray.telemetry.metrics import Figures, Sample
+
+
+class LedgerService:
+    """One ledger, its group commit and its figures.
+
+    Parameters
+    ----------
+    url
+        Path or URL of the ledger.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._figures = Figures()
+        self._clock = SystemClock()
+        self._store = LedgerStore(url, clock=self._clock, observe=commits_into(self._figures))
+
+    async def store(self, batch: Batch) -> Receipt:
+        """Store a batch; returns when it is durable."""
+        return await self._store.store(batch)
+
+    async def get(self, signal_id: str) -> StoredSignal | None:
+        """The signal of an id."""
+        return await self._store.get(signal_id)
+
+    async def page(self, query: SignalQuery) -> list[StoredSignal]:
+        """A page of signals."""
+        return await self._store.page(query)
+
+    async def instruments_of(self, symbol: str) -> list[str]:
+        """Instruments with signals whose symbol is this one."""
+        return await self._store.instruments_of(symbol)
+
+    async def reasons(self) -> list[str]:
+        """Why nothing can be stored now."""
+        return await self._store.reasons()
+
+    async def lease(self, instruments: Sequence[str], holder: str, for_s: float) -> dict[str, int]:
+        """Take instruments over; their epochs."""
+        ledger = self._store.ledger
+        return await self._store.read(lambda: ledger.lease(instruments, holder, for_ns=int(for_s * 1e9)))
+
+    async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
+        """Hold leases longer."""
+        await self._store.read(lambda: self._store.ledger.renew(epochs, for_ns=int(for_s * 1e9)))
+
+    async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:
+        """The newest calibration of each instrument that has one, as JSON."""
+
+        def newest() -> dict[str, str]:
+            found = {name: self._store.ledger.calibrations(name) for name in instruments}
+            return {name: known[-1][1] for name, known in found.items() if known}
+
+        return await self._store.read(newest)
+
+    async def keep_calibration(self, calibration: Calibration) -> None:
+        """Store a calibration; returns when it is durable."""
+        await self._store.read(
+            lambda: self._store.ledger.keep_calibration(
+                calibration.instrument,
+                since_ns=calibration.last_ns,
+                digest=calibration.digest,
+                document=calibration.to_json(),
+            )
+        )
+
+    async def sample(self, symbols: Collection[str], signal_types: Collection[str], active_window_s: float) -> Sample:
+        """Figures that only the ledger knows, and those of its commits."""
+        since_ns = self._clock.now_ns() - int(active_window_s * 1e9)
+
+        def count() -> Sample:
+            return ledger_sample(
+                self._store.ledger, symbols=symbols, signal_types=signal_types, active_since_ns=since_ns
+            )
+
+        return {**self._figures.sample(), **await self._store.read(count)}
+
+    async def close(self) -> None:
+        """Commit what waits and let go of the ledger."""
+        await asyncio.to_thread(self._store.close)
+
+
+class RemoteLedger:
+    """The ledger of the session; see :class:`~msray.api.state.SignalStore` and ``ShardLedger``.
+
+    Parameters
+    ----------
+    actor
+        Its handle; by default it is looked up by name.
+    """
+
+    def __init__(self, actor: Any = None) -> None:
+        self._actor = actor or find(LEDGER)
+
+    async def store(self, batch: Batch) -> Receipt:
+        """Store a batch; returns when it is durable."""
+        return await answer(self._actor.store.remote(batch))
+
+    async def get(self, signal_id: str) -> StoredSignal | None:
+        """The signal of an id."""
+        return await answer(self._actor.get.remote(signal_id))
+
+    async def page(self, query: SignalQuery) -> list[StoredSignal]:
+        """A page of signals."""
+        return await answer(self._actor.page.remote(query))
+
+    async def instruments_of(self, symbol: str) -> list[str]:
+        """Instruments with signals whose symbol is this one."""
+        return await answer(self._actor.instruments_of.remote(symbol))
+
+    async def reasons(self) -> list[str]:
+        """Why nothing can be stored now."""
+        return await answer(self._actor.reasons.remote())
+
+    async def lease(self, instruments: Sequence[str], holder: str, for_s: float) -> dict[str, int]:
+        """Take instruments over; their epochs."""
+        return await answer(self._actor.lease.remote(instruments, holder, for_s))
+
+    async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
+        """Hold leases longer."""
+        await answer(self._actor.renew.remote(epochs, for_s))
+
+    async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:
+        """The newest calibration of each instrument that has one, as JSON."""
+        return await answer(self._actor.calibrations.remote(instruments))
+
+    async def sample(self, symbols: Collection[str], signal_types: Collection[str], active_window_s: float) -> Sample:
+        """Figures that only the ledger knows."""
+        return await answer(self._actor.sample.remote(symbols, signal_types, active_window_s))
+
+    def keep_calibration(self, calibration: Calibration) -> None:
+        """Store a calibration from a thread; returns when it is durable."""
+        try:
+            ray.get(self._actor.keep_calibration.remote(calibration))
+        except ray.exceptions.RayError as error:
+            raise ours(error) from error
+
+
+def start_ledger(url: str) -> Any:
+    """The ledger actor of the session, started if it is not running; on SQLite it stays on this node, with its file."""
+    return LedgerActor.options(
+        name=LEDGER,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+        scheduling_strategy=_on_this_node(),
+    ).remote(url)
+
+
+def _on_this_node() -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+
+
+LedgerActor = ray.remote(LedgerService)

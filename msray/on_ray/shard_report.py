@@ -1,0 +1,102 @@
+"""What a shard tells about itself: plain values, a few times a second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from msray.api.state import InstrumentSnapshot
+from msray.features import NAMES
+from msray.feeds.live import WebSocketSource
+from msray.market import ASK, Instrument
+from msray.prediction import Lane
+from msray.telemetry import families
+from msray.telemetry.metrics import Figures, Sample
+
+LEVELS = 100
+STATES = ("synced", "unsynced", "halted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardUpdate:
+    """All there is to see of a shard; the next one says the same and more.
+
+    Attributes
+    ----------
+    shard, holder
+        Name, and where it runs.
+    started_ns
+        When this run of it began, nanoseconds UTC: a later run replaces an earlier one.
+    number
+        Grows by one an update.
+    instruments
+        Book, features and quality of each.
+    sample
+        Cumulative figures.
+    signals_stored, signals_waiting
+        Acknowledged by the ledger; found and not yet.
+    problems
+        What is wrong now, a line each.
+    """
+
+    shard: str
+    holder: str
+    started_ns: int
+    number: int
+    instruments: tuple[InstrumentSnapshot, ...]
+    sample: Sample
+    signals_stored: int
+    signals_waiting: int
+    problems: tuple[str, ...]
+
+
+def snapshot_of(lane: Lane, now_ns: int) -> InstrumentSnapshot:
+    """The latest of one instrument."""
+    engine, instrument, figures = lane.engine, lane.engine.instrument, lane.figures
+    is_shown = engine.is_synced and not engine.book.best().is_crossed
+    return InstrumentSnapshot(
+        instrument=instrument.id,
+        state=lane.sync.state,
+        epoch=engine.epoch_id,
+        update_id=lane.sync.book_id if engine.is_synced else 0,
+        event_ns=figures.last_event_ns,
+        local_ns=figures.last_local_ns,
+        price_decimals=instrument.price_decimals,
+        size_decimals=instrument.size_decimals,
+        bids=_side(lane, instrument, 0) if is_shown else (),
+        asks=_side(lane, instrument, ASK) if is_shown else (),
+        quality=lane.quality().as_dict(),
+        features=dict(zip(NAMES, engine.row.tolist(), strict=True)) if engine.row_event_ns else {},
+    )
+
+
+def _side(lane: Lane, instrument: Instrument, side: int) -> tuple[tuple[int, int], ...]:
+    levels = lane.engine.book.levels(side, LEVELS)
+    prices = levels["tick"].astype(np.int64) * instrument.grid
+    return tuple(zip(prices.tolist(), levels["size"].tolist(), strict=True))
+
+
+def shard_figures(figures: Figures, lanes: Mapping[str, Lane], source: WebSocketSource | None) -> Sample:
+    """Cumulative figures of a shard."""
+    sample = figures.sample()
+
+    def put(family: families.Family, value: float, *labels: str) -> None:
+        sample.setdefault(family.name, {})[labels] = (float(value),)
+
+    for name, lane in lanes.items():
+        quality, counts = lane.quality(), lane.sync.counts
+        for state in STATES:
+            put(families.BOOK_STATE, lane.sync.state == state, name, state)
+        put(families.LAST_EVENT, lane.figures.last_local_ns / 1e9, name)
+        put(families.MESSAGES, quality.depth_messages, name, "depth")
+        put(families.MESSAGES, quality.trades, name, "trade")
+        put(families.GAPS, counts.gaps, name)
+        put(families.RESYNCS, counts.snapshots, name)
+        put(families.REFUSED, lane.refused.total(), name)
+    by_venue: dict[str, int] = {}
+    for connection in source.connections if source else ():
+        venue = connection.url.split("/")[2]
+        by_venue[venue] = by_venue.get(venue, 0) + max(connection.connects - 1, 0)
+    for venue, count in by_venue.items():
+        put(families.RECONNECTS, count, venue)
+    return sample

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import ray
@@ -18,7 +19,7 @@ from msray.telemetry.metrics import Figures, Sample
 
 
 class LedgerService:
-    """One ledger, its group commit and its figures.
+    """One ledger, its group commit and its figures. Opened with the first call, so that who calls hears why it cannot be.
 
     Parameters
     ----------
@@ -27,9 +28,13 @@ class LedgerService:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._figures = Figures()
         self._clock = SystemClock()
-        self._store = LedgerStore(url, clock=self._clock, observe=commits_into(self._figures))
+
+    @cached_property
+    def _store(self) -> LedgerStore:
+        return LedgerStore(self._url, clock=self._clock, observe=commits_into(self._figures))
 
     async def store(self, batch: Batch) -> Receipt:
         """Store a batch; returns when it is durable."""

@@ -11,25 +11,9 @@ NAMESPACE = "msray"
 LEDGER, BOARD, SUPERVISOR = "msray-ledger", "msray-board", "msray-supervisor"
 API_APP = "api"
 
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-}
-"""Token mode, since Ray listens on all interfaces whatever it is told; HAProxy, since it takes a tenth of the time."""
-
-
-def set_environment() -> None:
-    """Put Ray's switches where the user has not: they are read by every Ray process, so before any is started."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-
 
 def start_local(*, dashboard: bool = False) -> None:
     """A cluster of its own in the foreground: it ends with this process."""
-    set_environment()
     ray.init(
         address="local",
         namespace=NAMESPACE,
@@ -50,7 +34,6 @@ def join(address: str = "auto") -> None:
     UnavailableError
         If there is none.
     """
-    set_environment()
     if ray.is_initialized():
         return
     try:

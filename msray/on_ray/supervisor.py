@@ -1,4 +1,4 @@
-"""The supervisor: keeps the wanted shards running, whatever happens to their processes."""
+"""The supervisor: keeps the wanted shards running, whatever happens to their processes or to its own."""
 
 import asyncio
 import time
@@ -12,8 +12,10 @@ from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ledger_actor import RemoteLedger
 from msray.on_ray.session import BOARD, NAMESPACE, SUPERVISOR, find
 from msray.on_ray.shard_report import ShardUpdate
-from msray.on_ray.supervision import Decision, Ending, Order, RunStatus, decide
+from msray.on_ray.supervision import Ending, Order, RunStatus, decide
 from msray.store.ledger_records import LeaseLostError
+
+STOP_S = 20.0
 
 
 class ShardHost:
@@ -27,13 +29,16 @@ class ShardHost:
 
     def __init__(self, plan: ShardPlan) -> None:
         self._plan = plan
-        self._shard: FeedShard | None = None
         self._board = find(BOARD)
+        self._shard: FeedShard | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Run the shard until it is stopped or fails."""
-        self._shard = FeedShard(self._plan, RemoteLedger(), self._publish)
-        await self._shard.run()
+        """Run the shard until it is stopped or fails; asked again meanwhile, wait for the same end."""
+        if self._running is None or self._running.done():
+            self._shard = FeedShard(self._plan, RemoteLedger(), self._publish)
+            self._running = asyncio.create_task(self._shard.run())
+        await asyncio.shield(self._running)
 
     async def stop(self) -> None:
         """End :meth:`run` once its signals are stored."""
@@ -45,51 +50,47 @@ class ShardHost:
 
 
 class SupervisorService:
-    """Starts shards, watches them, and carries out what :mod:`supervision` decides."""
+    """Starts shards, watches them, and carries out what :mod:`supervision` decides. To be made inside a running loop.
 
-    def __init__(self) -> None:
-        self._shards: dict[str, Any] = {}
-        self._watchers: dict[str, asyncio.Task[None]] = {}
+    Parameters
+    ----------
+    plans
+        The shards that are wanted; a supervisor that was restarted finds the same.
+    """
+
+    def __init__(self, plans: Sequence[ShardPlan]) -> None:
+        self._shards = {plan.name: _shard_actor(plan) for plan in plans}
         self._problems: dict[str, str] = {}
-        self._restarts: dict[str, int] = {}
-
-    async def want(self, plans: Sequence[ShardPlan]) -> None:
-        """Run these shards too; one of a name that is running is left as it is."""
-        for plan in plans:
-            if plan.name not in self._watchers:
-                self._restarts[plan.name] = 0
-                self._shards[plan.name] = _shard_actor(plan)
-                self._watchers[plan.name] = asyncio.create_task(self._watch(plan.name))
-
-    async def stop(self) -> None:
-        """Stop all shards; returns when their signals are stored."""
-        shards, self._shards = self._shards, {}
-        await asyncio.gather(*(shard.stop.remote() for shard in shards.values()), return_exceptions=True)
-        await asyncio.gather(*self._watchers.values(), return_exceptions=True)
-        for shard in shards.values():
-            ray.kill(shard)
-        self._watchers.clear()
+        self._restarts = dict.fromkeys(self._shards, 0)
+        self._is_stopping = False
+        self._watchers = [asyncio.create_task(self._watch(name)) for name in self._shards]
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """How each shard is doing: restarts, and what ended its last run."""
         return {
-            name: {"restarts": self._restarts[name], "problem": self._problems.get(name, "")} for name in self._watchers
+            name: {"restarts": self._restarts[name], "problem": self._problems.get(name, "")} for name in self._shards
         }
 
+    async def stop(self) -> None:
+        """Stop all shards; returns when their signals are stored and their processes gone."""
+        self._is_stopping = True
+        stops = asyncio.gather(*(shard.stop.remote() for shard in self._shards.values()), return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(stops, *self._watchers, return_exceptions=True), STOP_S)
+        for shard in self._shards.values():
+            ray.kill(shard)
+
     async def _watch(self, name: str) -> None:
+        """Run a shard again and again, as decided."""
         failures = 0
         while True:
-            shard, started = self._shards.get(name), time.monotonic()
-            if shard is None:
-                return
-            ending, problem = await _run(shard)
-            self._problems[name] = problem
-            decision: Decision = decide(
+            started = time.monotonic()
+            ending, self._problems[name] = await _run(self._shards[name])
+            decision = decide(
                 RunStatus(
                     ending=ending,
                     lasted_s=time.monotonic() - started,
                     failures=failures,
-                    is_wanted=name in self._shards,
+                    is_wanted=not self._is_stopping,
                 )
             )
             if decision.order is Order.STOP:
@@ -125,17 +126,16 @@ def _shard_actor(plan: ShardPlan) -> Any:
     ).remote(plan)
 
 
-def start_supervisor() -> Any:
-    """The supervisor of the session, started if it is not running."""
+def start_supervisor(plans: Sequence[ShardPlan]) -> Any:
+    """The supervisor of the session."""
     return SupervisorActor.options(
         name=SUPERVISOR,
         namespace=NAMESPACE,
         lifetime="detached",
-        get_if_exists=True,
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=0,
-    ).remote()
+    ).remote(list(plans))
 
 
 ShardActor = ray.remote(ShardHost)

@@ -1,0 +1,250 @@
+"""``msray live``, ``status`` and ``down``: live detection on a Ray cluster."""
+
+import contextlib
+import os
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from msray.cli.output import Output
+from msray.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from msray.cli.settings import Settings
+    from msray.on_ray.board import BoardView
+    from msray.on_ray.live import LivePlan
+
+_SHARD_COLUMNS = ("shard", "holder", "instruments", "signals", "waiting", "restarts", "problem")
+_COLUMNS = ("instrument", "state", "mid", "spread_bps", "messages", "trades", "gaps", "stale_ms")
+_SYNC_S = 60.0
+
+
+def live(  # noqa: PLR0913 (a flag each)
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
+    instruments: Annotated[str | None, typer.Option(metavar="LIST", help="venue:SYMBOL,... instead of its own.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="URL", help="A simulator, as http://127.0.0.1:9080.")] = None,
+    address: Annotated[str | None, typer.Option(help="A Ray cluster to join; else one is started here.")] = None,
+    one_socket: Annotated[bool, typer.Option("--one-socket", help="Depth and trades on one (simulators).")] = False,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stay until the endpoint has sent all, then end.")] = False,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="Stay so long, then end.")] = None,
+    no_api: Annotated[bool, typer.Option("--no-api", help="Serve no HTTP API.")] = False,
+) -> None:
+    """Detect live: books, features and detectors in Ray actors, signals in the ledger and over HTTP.
+
+    It returns when every book is synced, and the cluster goes on: `msray status --watch` looks at it, `msray down`
+    ends it. With --until-end or --seconds it stays, and ends what it started. Inside a Ray job it joins that cluster.
+    """
+    from msray.cli.settings_file import load_settings
+
+    out: Output = context.obj
+    settings = load_settings(config)
+    if until_end and not (endpoint or settings.endpoint):
+        raise UsageError("--until-end needs an --endpoint: a venue has no end")
+    plan = _plan(settings, instruments, endpoint, one_socket=one_socket, serves=not no_api)
+    started_head = _enter(settings, address)
+    from msray.on_ray import live as running
+
+    stays = until_end or seconds is not None
+    try:
+        running.start_live(plan)
+        view = running.wait_until_synced(_SYNC_S)
+        out.note(f"{len(view.instruments)} books synced; msray status --watch, msray down")
+        if plan.api is not None:
+            out.note(f"API: http://{plan.api.host}:{plan.api.port}/api/v1/signals")
+        if stays:
+            _stay(plan.endpoint, until_end=until_end, seconds=seconds)
+            view = running.look()
+    except BaseException:
+        _leave(settings, started_head)
+        raise
+    if stays:
+        running.stop_live()
+        _leave(settings, started_head)
+    _tell(out, view, {})
+
+
+def status(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second, until Ctrl-C.")] = False,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
+    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one `msray live` started here.")] = None,
+) -> None:
+    """Show what runs: shards, books, signals, and what is wrong with any of them."""
+    from msray.cli.settings_file import load_settings
+
+    out: Output = context.obj
+    _join(load_settings(config), address)
+    from msray.on_ray import live as running
+
+    while True:
+        _tell(out, running.look(), running.supervised())
+        if not watch:
+            return
+        time.sleep(1.0)
+
+
+def down(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
+    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one `msray live` started here.")] = None,
+) -> None:
+    """End live detection once its signals are stored, and the Ray cluster if `msray live` started it."""
+    from msray.cli.settings_file import load_settings
+
+    out: Output = context.obj
+    settings = load_settings(config)
+    was_running = True
+    try:
+        _join(settings, address)
+    except UnavailableError:
+        was_running = False
+    else:
+        from msray.on_ray import live as running
+
+        running.stop_live()
+    _leave(settings, stops_head=address is None)
+    out.data({"was_running": was_running})
+    out.line("ended" if was_running else "nothing was running")
+
+
+def api_config(settings: "Settings", instruments: tuple[str, ...]) -> Any:
+    """The API as configured."""
+    from msray.api.config import ApiConfig
+
+    return ApiConfig(
+        host=settings.api.host,
+        port=settings.api.port,
+        ledger_url=settings.ledger,
+        keys_file=settings.api.keys_file,
+        api_key=settings.api.key,
+        profile=settings.profile,
+        cors_origins=settings.api.cors_origins,
+        instruments=instruments,
+        signal_types=tuple(watch.name for watch in settings.detection.watches),
+    )
+
+
+def _plan(
+    settings: "Settings", instruments: str | None, endpoint: str | None, *, one_socket: bool, serves: bool
+) -> "LivePlan":
+    from msray.on_ray.live import LivePlan
+
+    named = settings.instruments
+    if instruments is not None:
+        named = tuple(word.strip() for word in instruments.split(",") if word.strip())
+    return LivePlan(
+        instruments=named,
+        ledger_url=settings.ledger,
+        detection=settings.detection,
+        endpoint=endpoint or settings.endpoint,
+        one_socket=one_socket,
+        symbols_per_shard=settings.live.symbols_per_shard,
+        raw_log=settings.raw_log_folder.resolve() if settings.raw_log.enabled else None,
+        retention_hours=settings.raw_log.retention_hours,
+        api=api_config(settings, named) if serves else None,
+    )
+
+
+def _enter(settings: "Settings", address: str | None) -> bool:
+    """Join a cluster, or start one that outlives this command; True where it was started."""
+    from msray.on_ray import environment
+
+    environment.prepare()
+    from msray.on_ray import head, session
+
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address is not None:
+        session.join(address)
+        return False
+    known = head.known_head(settings.state_dir)
+    session.join((known or head.start_head(settings.state_dir)).address)
+    return known is None
+
+
+def _join(settings: "Settings", address: str | None) -> None:
+    from msray.on_ray import environment
+
+    environment.prepare()
+    from msray.on_ray import head, session
+
+    known = head.known_head(settings.state_dir)
+    address = address or os.environ.get("RAY_ADDRESS") or (known.address if known else None)
+    if address is None:
+        raise UnavailableError(f"nothing runs from {settings.state_dir}", hint="msray live starts it")
+    session.join(address)
+
+
+def _leave(settings: "Settings", stops_head: bool) -> None:
+    from msray.on_ray import head, session
+
+    session.leave()
+    if stops_head:
+        head.stop_head(settings.state_dir)
+
+
+def _stay(endpoint: str | None, *, until_end: bool, seconds: float | None) -> None:
+    """Until the time is over, or until the simulator at the endpoint says that it has sent everything, or is gone."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while deadline is None or time.monotonic() < deadline:
+        if until_end and endpoint is not None and _is_over(endpoint):
+            return
+        time.sleep(0.2)
+
+
+def _is_over(endpoint: str) -> bool:
+    url = f"{endpoint.replace('ws', 'http', 1) if endpoint.startswith('ws') else endpoint}/oracle/status"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return b'"state":"done"' in answer.read().replace(b" ", b"")
+    except urllib.error.HTTPError:
+        return False
+    except (urllib.error.URLError, OSError):
+        return True
+
+
+def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]]) -> None:
+    rows = [_row(one) for one in sorted(view.instruments, key=lambda one: one.instrument)]
+    shards = [
+        {
+            "shard": shard.shard,
+            "holder": shard.holder,
+            "instruments": list(shard.instruments),
+            "signals": shard.signals_stored,
+            "waiting": shard.signals_waiting,
+            "restarts": supervised.get(shard.shard, {}).get("restarts", 0),
+            "problem": supervised.get(shard.shard, {}).get("problem", "") or "; ".join(shard.problems),
+        }
+        for shard in view.shards
+    ]
+    out.data({"shards": shards, "instruments": rows})
+    out.table(_SHARD_COLUMNS, [[_cell(shard[name]) for name in _SHARD_COLUMNS] for shard in shards])
+    out.table(_COLUMNS, [[_cell(row[name]) for name in _COLUMNS] for row in rows])
+
+
+def _row(one: Any) -> dict[str, Any]:
+    features, quality = one.features, one.quality
+    return {
+        "instrument": one.instrument,
+        "state": one.state,
+        "update_id": one.update_id,
+        "mid": features.get("mid_price"),
+        "spread_bps": features.get("spread_bps"),
+        "messages": quality["depth_messages"],
+        "trades": quality["trades"],
+        "gaps": quality["gaps"],
+        "stale_ms": round((time.time_ns() - one.local_ns) / 1e6) if one.local_ns else None,
+        "quality": dict(quality),
+    }
+
+
+def _cell(value: Any) -> object:
+    if isinstance(value, list):
+        return len(value)
+    with contextlib.suppress(TypeError):
+        return f"{value:.6g}" if isinstance(value, float) else value
+    return value

@@ -1,0 +1,115 @@
+"""A Ray head of our own: started in the background, found again by a file, ended by whoever reads that file."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from msray.errors import UnavailableError
+
+START_S = 60.0
+STOP_S = 20.0
+DASHBOARD_PORT = 8265
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A head that is running.
+
+    Attributes
+    ----------
+    address
+        For :func:`~msray.on_ray.session.join`.
+    pid
+        Its first process, which takes the others with it.
+    dashboard
+        URL of the Ray dashboard, on this machine only.
+    """
+
+    address: str
+    pid: int
+    dashboard: str
+
+
+def start_head(state_dir: Path) -> Head:
+    """Start a head that outlives this process, and note it in the state folder.
+
+    Raises
+    ------
+    UnavailableError
+        If it does not come up; its own words are in ``ray-head.log`` beside the note.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    port, dashboard_port = _free_port(0), _free_port(DASHBOARD_PORT)
+    binary = Path(sys.executable).with_name("ray")
+    subprocess.run([binary, "get-auth-token", "--generate"], check=False, capture_output=True)
+    command = [
+        str(binary),
+        "start",
+        "--head",
+        "--block",
+        f"--port={port}",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={dashboard_port}",
+        f"--num-cpus={max(4, os.cpu_count() or 1)}",
+        f"--object-store-memory={200 << 20}",
+        "--disable-usage-stats",
+    ]
+    log_path = state_dir / "ray-head.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    head = Head(address=f"127.0.0.1:{port}", pid=process.pid, dashboard=f"http://127.0.0.1:{dashboard_port}")
+    deadline = time.monotonic() + START_S
+    while b"Ray runtime started" not in log_path.read_bytes():
+        if process.poll() is not None or time.monotonic() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise UnavailableError("a Ray head could not be started", hint=f"see {log_path}")
+        time.sleep(0.1)
+    _note(state_dir).write_text(json.dumps(asdict(head)))
+    return head
+
+
+def known_head(state_dir: Path) -> Head | None:
+    """The head noted in the state folder, if it is still running."""
+    try:
+        head = Head(**json.loads(_note(state_dir).read_text()))
+        os.kill(head.pid, 0)
+    except (OSError, ValueError, TypeError):
+        return None
+    return head
+
+
+def stop_head(state_dir: Path) -> bool:
+    """End the head noted in the state folder, and nothing else; False where there is none."""
+    head = known_head(state_dir)
+    if head is not None:
+        os.kill(head.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        while known_head(state_dir) is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(head.pid, signal.SIGKILL)
+    _note(state_dir).unlink(missing_ok=True)
+    return head is not None
+
+
+def _note(state_dir: Path) -> Path:
+    return state_dir / "ray-head.json"
+
+
+def _free_port(first: int) -> int:
+    """A port that is free now: this one or a later one, any where it is 0."""
+    for port in range(first, first + 100) if first else (0,):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    return 0

@@ -1,0 +1,182 @@
+"""Live detection on a cluster: what is started, in which order, and how it is looked at and ended."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from pydantic import SecretStr
+from ray import serve
+
+from msray.api.config import ApiConfig
+from msray.errors import UnavailableError, UsageError
+from msray.feeds.listings import fetch_listings
+from msray.market import Instrument
+from msray.on_ray.board import BoardView, start_board
+from msray.on_ray.calls import ours
+from msray.on_ray.feed_shard import ShardPlan
+from msray.on_ray.ledger_actor import start_ledger
+from msray.on_ray.serving import start_api
+from msray.on_ray.session import API_APP, BOARD, LEDGER, NAMESPACE, SUPERVISOR, find
+from msray.on_ray.supervisor import start_supervisor
+from msray.prediction import DetectionConfig
+
+CALL_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePlan:
+    """What is to run.
+
+    Attributes
+    ----------
+    instruments
+        ``venue:SYMBOL`` ids.
+    detection
+        The user's words.
+    endpoint, one_socket, usual_interval_s
+        Of a simulator; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
+    symbols_per_shard
+        Instruments in one process.
+    raw_log, retention_hours
+        Where the raw log is kept, and how long; None keeps none.
+    ledger_url
+        Where signals are kept.
+    api
+        The HTTP API; None serves none.
+    """
+
+    instruments: tuple[str, ...]
+    ledger_url: SecretStr
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+    endpoint: str | None = None
+    one_socket: bool = False
+    usual_interval_s: float = 0.0
+    symbols_per_shard: int = 8
+    raw_log: Path | None = None
+    retention_hours: float = 24.0
+    api: ApiConfig | None = None
+
+
+def start_live(plan: LivePlan) -> None:
+    """Start everything on the cluster this process has joined; returns when it has been told to run.
+
+    Raises
+    ------
+    UsageError
+        If there are no instruments, or something is running on this cluster already.
+    UnavailableError
+        If the venues do not answer, or somebody else writes the ledger; it names the holder.
+    """
+    if not plan.instruments:
+        raise UsageError("instruments must be at least one venue:SYMBOL, got none", hint="name them in the configuration")
+    with contextlib.suppress(UnavailableError):
+        find(SUPERVISOR)
+        raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")
+    listings = asyncio.run(fetch_listings(plan.instruments, endpoint=plan.endpoint))
+    ledger = start_ledger(plan.ledger_url.get_secret_value())
+    board = start_board()
+    try:
+        get(ledger.reasons.remote())
+        get(board.look.remote())
+        get(start_supervisor(shard_plans(plan, listings.instruments)).status.remote())
+    except BaseException:
+        _kill([SUPERVISOR, LEDGER, BOARD])
+        raise
+    if plan.api is not None:
+        start_api(plan.api)
+
+
+def shard_plans(plan: LivePlan, instruments: Sequence[Instrument]) -> list[ShardPlan]:
+    """Instruments cut into shards. Venues of one symbol stay together: they are compared without a network between."""
+    ordered = sorted(instruments, key=lambda one: (one.symbol, one.venue))
+    size = plan.symbols_per_shard
+    return [
+        ShardPlan(
+            name=f"shard-{at // size}",
+            instruments=tuple(ordered[at : at + size]),
+            detection=plan.detection,
+            endpoint=plan.endpoint,
+            one_socket=plan.one_socket,
+            usual_interval_s=plan.usual_interval_s,
+            raw_log=plan.raw_log,
+            retention_hours=plan.retention_hours,
+        )
+        for at in range(0, len(ordered), size)
+    ]
+
+
+def look(seen: int = 0) -> BoardView:
+    """What there is to see now; UnavailableError where nothing runs."""
+    view: BoardView = get(find(BOARD).look.remote(seen))
+    return view
+
+
+def supervised() -> dict[str, dict[str, Any]]:
+    """How each shard is doing, by name."""
+    status: dict[str, dict[str, Any]] = get(find(SUPERVISOR).status.remote())
+    return status
+
+
+def wait_until_synced(timeout_s: float) -> BoardView:
+    """Wait until every book is synced.
+
+    Raises
+    ------
+    UnavailableError
+        If it takes longer; it names the books that are not.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        view, wanted = look(), set(supervised())
+        waiting = [one.instrument for one in view.instruments if one.state != "synced"]
+        if not waiting and {shard.shard for shard in view.shards} >= wanted:
+            return view
+        if time.monotonic() > deadline:
+            problems = [text for shard in view.shards for text in shard.problems]
+            raise UnavailableError(
+                f"books must be synced within {timeout_s:g} s, waiting for {', '.join(waiting) or 'the shards'}",
+                hint="; ".join(problems[:3]),
+            )
+        time.sleep(0.2)
+
+
+def stop_live() -> None:
+    """Stop the shards once their signals are stored, then all else; nothing to do where nothing runs."""
+    with contextlib.suppress(UnavailableError):
+        get(find(SUPERVISOR).stop.remote())
+    with contextlib.suppress(UnavailableError):
+        get(find(LEDGER).close.remote())
+    if _serves():
+        serve.delete(API_APP)
+    _kill([SUPERVISOR, BOARD, LEDGER])
+
+
+def get(call: Any) -> Any:
+    """What an actor answers, with our own errors on this side."""
+    try:
+        return ray.get(call, timeout=CALL_S)
+    except ray.exceptions.RayError as error:
+        raise ours(error) from error
+
+
+def _serves() -> bool:
+    with contextlib.suppress(ray.exceptions.RayError, RuntimeError):
+        return API_APP in serve.status().applications
+    return False
+
+
+def _running() -> str:
+    with contextlib.suppress(UnavailableError):
+        return ", ".join(f"{shard.holder}" for shard in look().shards)
+    return "its shards do not answer"
+
+
+def _kill(names: Sequence[str]) -> None:
+    for name in names:
+        with contextlib.suppress(ValueError):
+            ray.kill(ray.get_actor(name, namespace=NAMESPACE))

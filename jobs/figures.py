@@ -1,4 +1,4 @@
-"""What every ``measure_*.py`` prints: figures with their goal and what stands beside them, as a table or one document."""
+"""What every ``measure_*.py`` prints: figures with their goal and what stands beside them."""
 
 import argparse
 import json
@@ -87,7 +87,8 @@ def report(figures: list[Figure], *, as_json: bool) -> int:
         return 0 if figures else 3
     width = max((len(figure.name) for figure in figures), default=0)
     for figure in figures:
-        goal = "" if figure.goal is None else f"  goal {figure.op} {figure.goal:g} {'met' if figure.is_met else 'MISSED'}"
+        verdict = "met" if figure.is_met else "MISSED"
+        goal = "" if figure.goal is None else f"  goal {figure.op} {figure.goal:g} {verdict}"
         beside = ", ".join(f"{name} {value:.4g}" for name, value in figure.beside.items())
         ratio = "" if figure.ratio is None else f"  beside {beside} ({figure.ratio:.2f}x)"
         sys.stdout.write(f"{figure.name:<{width}}  {figure.value:>12.4g} {figure.unit}{goal}{ratio}\n")

@@ -1,6 +1,7 @@
 """Book, wire, features and detectors on the recorded chains, beside what users have today.
 
-Every chain is checked in the same run: best price and size after every message and full depth at the end equal two dicts.
+Every chain is checked in the same run: best price and size after every message and full depth at the end equal those
+of two dicts.
 
     python jobs/measure_book.py [--json] [--runs 7] [--data FOLDER]
 """
@@ -15,7 +16,7 @@ from figures import Figure, arguments, median_seconds, report
 
 from msray.book import L2Book
 from msray.features import FeatureEngineering
-from msray.market import ASK, Records
+from msray.market import ASK
 from msray.prediction import DetectionConfig, PredictionEngine
 from msray.venues import Decoder, Frames
 
@@ -136,7 +137,7 @@ def _wire(chain: Chain, runs: int) -> list[Figure]:
             unit="us a message",
             goal=round((0.7 * messages + per_level / 1000 * levels) / messages, 2),
             beside=_orjson(chain, runs),
-            how=f"{messages} frames, {levels} levels, {BATCH} frames a call; beside: goal {least}x, median of {runs}, CPU",
+            how=f"{messages} frames, {levels} levels, {BATCH} a call; beside: goal {least}x, median of {runs}, CPU",
         )
     ]
 
@@ -169,7 +170,8 @@ def _fold(chain: Chain, runs: int) -> list[Figure]:
     rows = median_seconds(features, lambda: FeatureEngineering(chain.instrument), runs)
     detection = DetectionConfig()
     whole = median_seconds(engine, lambda: _engine(chain, detection), runs)
-    how = f"{messages} depth messages and {len(log) - messages - 1} trades, median of {runs}, CPU; book alone subtracted"
+    trades = len(log) - messages - 1
+    how = f"{messages} depth messages and {trades} trades, median of {runs}, CPU; book alone subtracted"
     return [
         Figure(
             name=f"{chain.name}: all features",

@@ -43,8 +43,8 @@ class L2Book:
 
     Notes
     -----
-    The whole state is one ``int64`` array, ``arena`` (layout: ``book/kernels.py``); kernels take it as it is, a copy of it
-    is a checkpoint. It is replaced when it grows, so ask for it anew after any call that writes.
+    The whole state is one ``int64`` array, ``arena`` (layout: ``book/kernels.py``); kernels take it as it is, a copy of
+    it is a checkpoint. It is replaced when it grows, so ask for it anew after any call that writes.
 
     Examples
     --------

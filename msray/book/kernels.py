@@ -1,13 +1,15 @@
 """An exact L2 book of unlimited depth in one ``int64`` arena.
 
 Prices are ticks 0 to ``2**31 - 2``. A side is a directory of *blocks* (64 pages, made on demand), a block is 64 *pages*
-(made on demand), a page is the sizes of 64 neighbouring ticks. Every directory and block entry is a pair of words: where
-the thing lies, and a bitmap of what is occupied in it; above the directory one more bitmap says which blocks exist. So
-"the next occupied tick" is at most four count-zero instructions, the book never moves a window and has no far path.
+(made on demand), a page is the sizes of 64 neighbouring ticks. Every directory and block entry is a pair of words:
+where the thing lies, and a bitmap of what is occupied in it; above the directory one more bitmap says which blocks
+exist. So "the next occupied tick" is at most four count-zero instructions, the book never moves a window and has no far
+path.
 
 Arena::
 
-    header | block bitmap, bid, ask | directory, bid, ask: (block, page bitmap) | blocks: 64 x (page, occupancy) | pages: 64 sizes
+    header | block bitmap, bid, ask | directory, bid, ask: (block, page bitmap)
+           | blocks: 64 x (page, occupancy) | pages: 64 sizes
 
 Block and page number 0 mean "none". Free ones are chained through their first word.
 

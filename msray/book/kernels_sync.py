@@ -20,8 +20,8 @@ STOP_NONE, STOP_OLD, STOP_REPEATED, STOP_GAP, STOP_SPECIAL = range(5)
 def follow(ids: Arena, messages: Messages, begin: int, end: int) -> int:
     """Check the sequence of messages ``begin`` to ``end``, as far as nothing needs attention.
 
-    Returns the index of the first message that does, or ``end``; ``ids[SYNC_STOP]`` says why. All before it follow the book's id,
-    which has moved with them.
+    Returns the index of the first message that does, or ``end``; ``ids[SYNC_STOP]`` says why. All before it follow the
+    book's id, which has moved with them.
     """
     linked = ids[SYNC_RULE] == 1
     book_id = ids[SYNC_BOOK_ID]

@@ -1,7 +1,7 @@
 """What a feed is worth: counters an instrument, shown wherever its book is shown.
 
-Only this file reads local time against exchange time. Its figures describe a feed; none of them enters a detector, since
-a replay elsewhere would see other local times.
+Only this file reads local time against exchange time. Its figures describe a feed; none of them enters a detector,
+since a replay elsewhere would see other local times.
 """
 
 from dataclasses import dataclass, fields

@@ -10,11 +10,12 @@
 
 While unsynced, depth **and trades** are buffered together, in the order in which they arrived. When a snapshot bridges,
 everything before the first applied depth message is dropped and the rest follows it, so the place at which a snapshot
-*arrives* does not matter, only its id. What comes out is the input log that ``PredictionEngine`` folds: SNAPSHOT, DEPTH,
-TRADE, GAP, REFRESH, REGRID (``market/events.py``).
+*arrives* does not matter, only its id. What comes out is the input log that ``PredictionEngine`` folds: SNAPSHOT,
+DEPTH, TRADE, GAP, REFRESH, REGRID (``market/events.py``).
 
-A driver asks :meth:`BookSync.wants_snapshot`, fetches, and calls :meth:`BookSync.requested`; an answer comes back through
-:meth:`BookSync.feed` like any other message. In a replay nobody asks, and a need that nothing answers is only counted.
+A driver asks :meth:`BookSync.wants_snapshot`, fetches, and calls :meth:`BookSync.requested`; an answer comes back
+through :meth:`BookSync.feed` like any other message. In a replay nobody asks, and a need that nothing answers is only
+counted.
 
 While synced, a requested snapshot is an *audit*: depth messages are kept aside from the request on, the snapshot is
 brought forward to the book's own id in a second book, and comes out as REFRESH. That compares the two, heals what a

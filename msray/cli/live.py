@@ -26,11 +26,11 @@ _SYNC_S = 60.0
 def live(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
-    instruments: Annotated[str | None, typer.Option(metavar="LIST", help="venue:SYMBOL,... instead of its own.")] = None,
+    instruments: Annotated[str | None, typer.Option(metavar="LIST", help="venue:SYMBOL,... to watch instead.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="URL", help="A simulator, as http://127.0.0.1:9080.")] = None,
     address: Annotated[str | None, typer.Option(help="A Ray cluster to join; else one is started here.")] = None,
     one_socket: Annotated[bool, typer.Option("--one-socket", help="Depth and trades on one (simulators).")] = False,
-    until_end: Annotated[bool, typer.Option("--until-end", help="Stay until the endpoint has sent all, then end.")] = False,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stay till the endpoint has sent all.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stay so long, then end.")] = None,
     no_api: Annotated[bool, typer.Option("--no-api", help="Serve no HTTP API.")] = False,
 ) -> None:
@@ -70,9 +70,9 @@ def live(  # noqa: PLR0913 (a flag each)
 
 def status(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it every second.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
-    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one `msray live` started here.")] = None,
+    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one started here.")] = None,
 ) -> None:
     """Show what runs: shards, books, signals, and what is wrong with any of them."""
     from msray.cli.settings_file import load_settings
@@ -91,7 +91,7 @@ def status(
 def down(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
-    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one `msray live` started here.")] = None,
+    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one started here.")] = None,
 ) -> None:
     """End live detection once its signals are stored, and the Ray cluster if `msray live` started it."""
     from msray.cli.settings_file import load_settings
@@ -152,9 +152,6 @@ def _plan(
 
 def _enter(settings: "Settings", address: str | None) -> bool:
     """Join a cluster, or start one that outlives this command; True where it was started."""
-    from msray.on_ray import environment
-
-    environment.prepare()
     from msray.on_ray import head, session
 
     address = address or os.environ.get("RAY_ADDRESS")
@@ -167,9 +164,6 @@ def _enter(settings: "Settings", address: str | None) -> bool:
 
 
 def _join(settings: "Settings", address: str | None) -> None:
-    from msray.on_ray import environment
-
-    environment.prepare()
     from msray.on_ray import head, session
 
     known = head.known_head(settings.state_dir)

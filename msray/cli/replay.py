@@ -37,12 +37,12 @@ def replay(  # noqa: PLR0913 (a flag each)
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     speed: Annotated[str, typer.Option(help="10x, 0.5, or max: as fast as it goes.")] = "max",
-    until: Annotated[str | None, typer.Option(help="Local time of the recording to stop at, as 2024-08-08T23:55Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55Z.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
-    bbo: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: best prices after each depth message.")] = None,
+    bbo: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: best prices after each message.")] = None,
     depth: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all levels at the end.")] = None,
-    features: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all features, a row a depth message.")] = None,
+    features: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all features, each message.")] = None,
     signals: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: the signals.")] = None,
 ) -> None:
     """Replay recordings or a raw log: books, features, signals, and what the feed was worth.

@@ -1,7 +1,7 @@
 """The one record layout, from socket to disk: a table of messages over a table of levels.
 
-A *message* is one row of ``MESSAGE`` (64 bytes, one cache line). Its price levels are the rows ``begin`` to ``end`` of a
-``LEVEL`` table (16 bytes each). Every driver - live socket, replay, tests - moves exactly this.
+A *message* is one row of ``MESSAGE`` (64 bytes, one cache line). Its price levels are the rows ``begin`` to ``end`` of
+a ``LEVEL`` table (16 bytes each). Every driver - live socket, replay, tests - moves exactly this.
 
 ==========  ==========================================================================================
 kind        what the row means; what its ids hold
@@ -15,8 +15,8 @@ GAP         records were lost: the book is unknown until the next SNAPSHOT; ``pr
 REGRID      prices need a finer grid: ``first_id`` new price decimals, ``last_id`` new grid, ``prev_id`` factor
 ==========  ==========================================================================================
 
-Times are nanoseconds since 1970 UTC, 0 where the venue gives none. Sizes are integers at the instrument's size decimals,
-prices are ticks of its grid (:class:`~msray.market.instrument.Instrument` alone converts).
+Times are nanoseconds since 1970 UTC, 0 where the venue gives none. Sizes are integers at the instrument's size
+decimals, prices are ticks of its grid (:class:`~msray.market.instrument.Instrument` alone converts).
 """
 
 from dataclasses import dataclass

@@ -63,7 +63,7 @@ class Instrument:
         return self.tick // self.grid
 
     def price(self, ticks: Number) -> Any:
-        """Price in quote units of a price in grid ticks; correctly rounded, so it equals ``float`` of the venue's string."""
+        """Price in quote units of a price in grid ticks; correctly rounded: ``float`` of the venue's string."""
         return ticks * self.grid / 10**self.price_decimals
 
     def size(self, units: Number) -> Any:
@@ -106,7 +106,8 @@ def check_id(instrument_id: str) -> str:
     """The id itself, or an error that says what an id looks like."""
     if not _ID.fullmatch(instrument_id):
         raise UsageError(
-            f"instrument must look like venue:SYMBOL, got {instrument_id[:80]!r}", hint="for example binance_usdm:BTCUSDT"
+            f"instrument must look like venue:SYMBOL, got {instrument_id[:80]!r}",
+            hint="for example binance_usdm:BTCUSDT",
         )
     return instrument_id
 

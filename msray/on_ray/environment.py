@@ -1,4 +1,4 @@
-"""Ray's switches. Ray reads them when it is imported, so they have to be set before; nothing here imports it."""
+"""Ray's switches. Ray reads them when it is imported, so they have to be set before."""
 
 import os
 
@@ -13,6 +13,6 @@ _SWITCHES = {
 
 
 def prepare() -> None:
-    """Set what the user has not set; call it before anything of Ray is imported."""
+    """Set what the user has not set."""
     for name, value in _SWITCHES.items():
         os.environ.setdefault(name, value)

@@ -305,6 +305,7 @@ class FeedShard:
     def _problems(self) -> list[str]:
         found = [self._spool.problem] if self._spool is not None and self._spool.problem else []
         if self._source is not None:
-            found += [f"{one.url}: {one.state}, {one.reason}" for one in self._source.connections if one.state != "open"]
+            links = self._source.connections
+            found += [f"{one.url}: {one.state}, {one.reason}" for one in links if one.state != "open"]
             found += [f"{name}: {text}" for name, text in self._source.snapshot_problems.items()]
         return found

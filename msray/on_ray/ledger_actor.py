@@ -19,7 +19,7 @@ from msray.telemetry.metrics import Figures, Sample
 
 
 class LedgerService:
-    """One ledger, its group commit and its figures. Opened with the first call, so that who calls hears why it cannot be.
+    """One ledger, its group commit and its figures. The first call opens it, and hears why it cannot be.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def start_live(plan: LivePlan) -> None:
         If the venues do not answer, or somebody else writes the ledger; it names the holder.
     """
     if not plan.instruments:
-        raise UsageError("instruments must be at least one venue:SYMBOL, got none", hint="name them in the configuration")
+        raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
     with contextlib.suppress(UnavailableError):
         find(SUPERVISOR)
         raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")

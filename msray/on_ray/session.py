@@ -1,5 +1,6 @@
 """The Ray session msray lives in: one namespace, readable names, and how it is started, joined and left."""
 
+import logging
 import os
 from typing import Any
 
@@ -22,7 +23,7 @@ def start_local(*, dashboard: bool = False) -> None:
         dashboard_host="127.0.0.1",
         object_store_memory=200 << 20,
         log_to_driver=False,
-        logging_level="error",
+        logging_level=logging.ERROR,
     )
 
 
@@ -37,7 +38,7 @@ def join(address: str = "auto") -> None:
     if ray.is_initialized():
         return
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="error")
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UnavailableError(
             f"no Ray cluster at {address}: {str(error).splitlines()[0]}", hint="msray live starts one"

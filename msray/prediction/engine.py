@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from msray.book import L2Book
 from msray.detectors import Calibration
 from msray.features import grow, new_state, regrid, reset
+from msray.features import kernels as feature
 from msray.market import DEPTH, GAP, REFRESH, REGRID, SNAPSHOT, TRADE, Instrument, Messages, Records, Signal
 from msray.prediction import kernels as k
 from msray.prediction.calibration import CalibrationTask
@@ -104,7 +105,7 @@ class PredictionEngine:
         self._sink = sink
         self._alarms = np.zeros(64 + len(detection.watches), k.ALARM)
         self._bests = np.zeros((0, 4), np.int64)
-        self._rows = np.zeros((0, k.feature.COLUMNS))
+        self._rows = np.zeros((0, feature.COLUMNS))
 
     @property
     def calibration(self) -> Calibration | None:
@@ -129,8 +130,8 @@ class PredictionEngine:
     @property
     def row(self) -> NDArray[np.float64]:
         """Newest feature row (a copy, 65 values in catalogue order)."""
-        at = k.feature.ROW
-        return self._features[at : at + k.feature.COLUMNS].view(np.float64).copy()
+        at = feature.ROW
+        return self._features[at : at + feature.COLUMNS].view(np.float64).copy()
 
     @property
     def row_event_ns(self) -> int:
@@ -213,7 +214,7 @@ class PredictionEngine:
         messages, arena = records.messages, self._detection.arena
         if self._sink is not None and len(self._rows) < len(messages):
             self._bests = np.zeros((len(messages), 4), np.int64)
-            self._rows = np.zeros((len(messages), k.feature.COLUMNS))
+            self._rows = np.zeros((len(messages), feature.COLUMNS))
         reached = int(
             k.fold(
                 self.book.arena,

@@ -5,8 +5,8 @@ Detection arena::
     header | per watch: what to sample, what the open bar holds so far | values of the calibration bars | watch sections
 
 A bar of exchange time is closed by the first depth message at or after its end. Its value is the mean, or the last, of
-the feature rows inside it; a bar without rows carries the last value on. The bar in which an epoch begins is partial and
-never used. Bars are numbered since 1970, so that a number is a time.
+the feature rows inside it; a bar without rows carries the last value on. The bar in which an epoch begins is partial
+and never used. Bars are numbered since 1970, so that a number is a time.
 """
 # mypy: disable-error-code="no-any-return"
 # What a word of an arena is, only the kernel knows.
@@ -148,9 +148,9 @@ def fold(
     alarms
         ``ALARM`` rows; ``detection[ROWS]`` and the return value say how many outputs were written.
 
-    Returns the index of the first message that is not folded yet; ``detection[STOP]`` says why: DONE, or what the engine
-    has to do before it calls again. ``rows`` and ``bests`` are written from index 0 on in each call, ``detection[ROWS]``
-    counts them. The number of alarms is in ``detection[ALARMS]``.
+    Returns the index of the first message that is not folded yet; ``detection[STOP]`` says why: DONE, or what the
+    engine has to do before it calls again. ``rows`` and ``bests`` are written from index 0 on in each call,
+    ``detection[ROWS]`` counts them. The number of alarms is in ``detection[ALARMS]``.
     """
     written = 0
     count = 0

@@ -1,7 +1,7 @@
-"""What reaches a pipeline from outside, in the order in which it did. Stored, these are the raw log; read back, a replay.
+"""What reaches a pipeline from outside, in its order. Stored, these are the raw log; read back, a replay.
 
-Everything a :class:`~msray.prediction.pipeline.Pipeline` depends on is one of these three, so applying a stored log gives
-the books, gaps and signals of the run that wrote it.
+Everything a :class:`~msray.prediction.pipeline.Pipeline` depends on is one of these three, so applying a stored log
+gives the books, gaps and signals of the run that wrote it.
 """
 
 import json

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msray.book import BookSync, L2Book, SequenceRule, SyncLimits
-from msray.book import kernels_sync
+from msray.book import BookSync, L2Book, SequenceRule, SyncLimits, kernels_sync
 from msray.market import (
     DEPTH,
     GAP,
@@ -156,7 +155,8 @@ def test_log_does_not_depend_on_how_messages_are_batched(rule: SequenceRule) -> 
             many.take(concatenate(waiting))
 
         left, right = concatenate(one.log), concatenate(many.log)
-        assert left.messages[["kind", "first_id", "last_id"]].tolist() == right.messages[["kind", "first_id", "last_id"]].tolist()
+        said = ["kind", "first_id", "last_id"]
+        assert left.messages[said].tolist() == right.messages[said].tolist()
         assert left.levels.tolist() == right.levels.tolist()
         assert one.sync.counts == many.sync.counts
 

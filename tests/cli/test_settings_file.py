@@ -147,8 +147,8 @@ def test_a_mistake_of_the_environment_names_its_variable(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "environment"),
     [
-        ("api: {key: s3cret}\n", {}),
-        ("", {"MSRAY_API_KEY": "s3cret"}),
+        ("profile: production\napi: {key: s3cret}\n", {}),
+        ("profile: production\n", {"MSRAY_API_KEY": "s3cret"}),
         ("ledger_url: mysql://me:s3cret@db/x\n", {}),
         ("api: {kye: s3cret-s3cret-s3cret}\n", {}),
     ],

@@ -1,4 +1,4 @@
-"""Every Binance chain of the recordings, through the command line, against a book of decimals and against bookTicker."""
+"""Every Binance chain of the recordings, through the command line, against a book of decimals and bookTicker."""
 
 import gzip
 import json

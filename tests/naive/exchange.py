@@ -1,7 +1,7 @@
 """A small seeded exchange and a faulty link to it: random books, known at every update id.
 
-Ids are contiguous (spot) or jump (futures). Every depth message is the net change since the last one, as absolute sizes,
-and the true book is kept for every id at which a message ends.
+Ids are contiguous (spot) or jump (futures). Every depth message is the net change since the last one, as absolute
+sizes, and the true book is kept for every id at which a message ends.
 """
 
 import random
@@ -126,7 +126,8 @@ class FaultyLink:
 
     def __iter__(self) -> Iterator[list[Records]]:
         held: Records | None = None
-        for self._step in range(self.steps):
+        for step in range(self.steps):
+            self._step = step
             is_faulty = self._step < self.steps - self.calm
             fate = self.rng.random() if is_faulty else 1.0
             message = self.exchange.step()

@@ -28,7 +28,8 @@ from msray.prediction import CalibrationConfig, CalibrationTask, DetectionConfig
 from tests.naive.exchange import record
 
 SECOND = 1_000_000_000
-DATA = create_synthetic_order_book_data(seed=7, duration_s=60.0, regimes=RegimePlan(first_s=20, every_s=15, jitter_s=2, last_s=8))
+REGIMES = RegimePlan(first_s=20, every_s=15, jitter_s=2, last_s=8)
+DATA = create_synthetic_order_book_data(seed=7, duration_s=60.0, regimes=REGIMES)
 WORDS = DetectionConfig(
     bar_ms=100,
     arl0=300,
@@ -229,10 +230,8 @@ def test_time_going_back_is_survived(whole: list[Signal]) -> None:
 
 def test_a_book_crossed_three_times_running_is_given_back() -> None:
     tick = int(DATA.records.levels["tick"][0])
-    crossing = [
-        record(DEPTH, [(0, tick + 900, 5), (1, tick + 800, 5)], event_ns=int(DATA.records.messages["event_ns"][1]), last_id=i)
-        for i in range(6)
-    ]
+    event_ns = int(DATA.records.messages["event_ns"][1])
+    crossing = [record(DEPTH, [(0, tick + 900, 5), (1, tick + 800, 5)], event_ns=event_ns, last_id=i) for i in range(6)]
     machine = engine()
 
     signals, count = machine.fold(concatenate([DATA.records[:1], *crossing]))
@@ -268,12 +267,14 @@ def test_a_finer_grid_in_the_middle_changes_no_price(whole: list[Signal]) -> Non
     plain, finer = engine(), engine()
     folded(DATA.records, plain)
 
-    signals = folded(DATA.records[:half], finer) + folded(Records(regrid, np.zeros(0, LEVEL)), finer) + folded(rest, finer)
+    signals = folded(DATA.records[:half], finer)
+    signals += folded(Records(regrid, np.zeros(0, LEVEL)), finer) + folded(rest, finer)
 
     assert [signal.signal_id for signal in signals] == [signal.signal_id for signal in whole]
-    assert finer.instrument.price(finer.book.levels()["tick"].astype(int)).tolist() == plain.instrument.price(
-        plain.book.levels()["tick"].astype(int)
-    ).tolist()
+    assert (
+        finer.instrument.price(finer.book.levels()["tick"].astype(int)).tolist()
+        == plain.instrument.price(plain.book.levels()["tick"].astype(int)).tolist()
+    )
     np.testing.assert_allclose(finer.row, plain.row, rtol=1e-9)
 
 
@@ -306,9 +307,7 @@ def test_a_calibration_for_something_else_is_refused(calibration: Calibration) -
     with pytest.raises(ConfigError, match="calibration is for"):
         other = create_synthetic_order_book_data(seed=1, duration_s=1.0).instrument
         PredictionEngine(
-            type(other)(
-                venue="test", symbol="OTHER", price_decimals=1, size_decimals=3, tick=1, grid=1
-            ),
+            type(other)(venue="test", symbol="OTHER", price_decimals=1, size_decimals=3, tick=1, grid=1),
             WORDS,
             calibration=calibration,
         )

@@ -106,7 +106,7 @@ def down(
     else:
         from msray.on_ray import live as running
 
-        running.stop_live()
+        running.stop_shards() if address is None else running.stop_live()
     _leave(settings, stops_head=address is None)
     out.data({"was_running": was_running})
     out.line("ended" if was_running else "nothing was running")

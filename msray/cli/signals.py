@@ -1,9 +1,6 @@
 """``msray signals``: what was found, newest first, from a ledger or over HTTP."""
 
-import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -12,13 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from msray.cli.http import get_json
 from msray.cli.output import Output
-from msray.errors import MsrayError, UnavailableError, UsageError
+from msray.errors import UnavailableError, UsageError
 
 _COLUMNS = ("event_time", "instrument", "signal_type", "score", "direction", "detector", "signal_id")
 _PAGE = 500
-_TIMEOUT_S = 10.0
-_MAX_ANSWER = 64 * 1024 * 1024
 
 
 def signals(
@@ -88,37 +84,11 @@ def _from_api(url: str, key: str | None, words: dict[str, str | None], limit: in
     query = {name: word for name, word in words.items() if word is not None} | {"limit": str(min(limit, _PAGE))}
     path: str | None = "/api/v1/signals?" + urllib.parse.urlencode(query)
     while path:
-        page = _get(base + path, key)
+        page = get_json(base + path, key)
         if not {"signals", "next"} <= page.keys():
             raise UnavailableError(f"what answers at {base} is not this API")
         yield from page["signals"]
         path = page["next"]
-
-
-def _get(url: str, key: str | None) -> dict[str, Any]:
-    request = urllib.request.Request(url, headers={"X-API-Key": key} if key else {})
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            document = json.loads(answer.read(_MAX_ANSWER))
-    except urllib.error.HTTPError as error:
-        raise _refusal(error) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise UnavailableError(f"no API answers at {url.partition('/api/')[0]}: {reason}") from error
-    return document if isinstance(document, dict) else {}
-
-
-def _refusal(error: urllib.error.HTTPError) -> MsrayError:
-    try:
-        problem = json.loads(error.read(_MAX_ANSWER))
-        words = [problem["detail"], *(f"{one['pointer']} {one['detail']}" for one in problem.get("errors", ()))]
-        hint = ", ".join(problem.get("candidates", ()))
-    except (OSError, ValueError, KeyError, TypeError):
-        words, hint = [str(error.reason)], ""
-    message = f"the API answers {error.code}: {'; '.join(words)}"
-    if error.code in (401, 403):
-        return UsageError(message, hint="set MSRAY_API_KEY to a key with the scope read")
-    return UsageError(message, hint=hint) if error.code < 500 and error.code != 429 else UnavailableError(message)
 
 
 def _cell(value: object) -> object:

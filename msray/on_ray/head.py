@@ -46,7 +46,7 @@ def start_head(state_dir: Path) -> Head:
         If it does not come up; its own words are in ``ray-head.log`` beside the note.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
-    port, dashboard_port = _free_port(0), _free_port(DASHBOARD_PORT)
+    port, dashboard_port = free_port(0), free_port(DASHBOARD_PORT)
     binary = Path(sys.executable).with_name("ray")
     subprocess.run([binary, "get-auth-token", "--generate"], check=False, capture_output=True)
     command = [
@@ -63,9 +63,7 @@ def start_head(state_dir: Path) -> Head:
     ]
     log_path = state_dir / "ray-head.log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     head = Head(address=f"127.0.0.1:{port}", pid=process.pid, dashboard=f"http://127.0.0.1:{dashboard_port}")
     deadline = time.monotonic() + START_S
     while b"Ray runtime started" not in log_path.read_bytes():
@@ -106,8 +104,8 @@ def _note(state_dir: Path) -> Path:
     return state_dir / "ray-head.json"
 
 
-def _free_port(first: int) -> int:
-    """A port that is free now: this one or a later one, any where it is 0."""
+def free_port(first: int) -> int:
+    """A port that is free now: this one or one of the next 99, any where it is 0; 0 if there is none."""
     for port in range(first, first + 100) if first else (0,):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))

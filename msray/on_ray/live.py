@@ -147,13 +147,18 @@ def wait_until_synced(timeout_s: float) -> BoardView:
 
 def stop_live() -> None:
     """Stop the shards once their signals are stored, then all else; nothing to do where nothing runs."""
+    stop_shards()
+    if _serves():
+        serve.delete(API_APP)
+    _kill([SUPERVISOR, BOARD, LEDGER])
+
+
+def stop_shards() -> None:
+    """Stop the shards once their signals are stored, and close the ledger: enough where the cluster ends with this."""
     with contextlib.suppress(UnavailableError):
         get(find(SUPERVISOR).stop.remote())
     with contextlib.suppress(UnavailableError):
         get(find(LEDGER).close.remote())
-    if _serves():
-        serve.delete(API_APP)
-    _kill([SUPERVISOR, BOARD, LEDGER])
 
 
 def get(call: Any) -> Any:

@@ -13,9 +13,9 @@ LEDGER, BOARD, SUPERVISOR = "msray-ledger", "msray-board", "msray-supervisor"
 API_APP = "api"
 
 
-def start_local(*, dashboard: bool = False) -> None:
-    """A cluster of its own in the foreground: it ends with this process."""
-    ray.init(
+def start_local(*, dashboard: bool = False) -> str:
+    """A cluster of its own in the foreground: it ends with this process. The URL of its dashboard, if any."""
+    context = ray.init(
         address="local",
         namespace=NAMESPACE,
         num_cpus=max(4, os.cpu_count() or 1),
@@ -25,6 +25,7 @@ def start_local(*, dashboard: bool = False) -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+    return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
 
 def join(address: str = "auto") -> None:

@@ -1,0 +1,116 @@
+"""The market of the demo: a simulator in a process of its own, and what it knows to be true."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from msray.cli.http import get_json
+from msray.errors import UnavailableError
+from msray.evaluation import PlantedChange
+from msray.prediction import CalibrationConfig, DetectionConfig
+
+SPEED = 4
+INSTRUMENTS = ("binance_usdm:AAAUSDT", "binance_usdm:BBBUSDT", "binance_spot:CCCUSDT", "binance_coinm:DDDUSD_PERP")
+CALIBRATION = CalibrationConfig(bars=600, delay_bars=300)
+CHANGES = "first_s=100,every_s=28,jitter_s=3,last_s=14"
+FAULTS = f"t=124s:gap@{INSTRUMENTS[0]},t=151s:gap@{INSTRUMENTS[2]},t=179s:disconnect@{INSTRUMENTS[1]}"
+"""Between two changes, as a gap begins detection anew."""
+_START_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """A market that is being played.
+
+    Attributes
+    ----------
+    url
+        Of the simulator.
+    instruments
+        Ids of all there are.
+    detection
+        What is looked for in it.
+    opened_ns
+        Exchange time at which it opens; 0 where it is a recording.
+    """
+
+    url: str
+    instruments: tuple[str, ...]
+    detection: DetectionConfig
+    opened_ns: int
+
+    @property
+    def judged_ns(self) -> int:
+        """Exchange time at which the calibration of the first bars is in force, all books synced by then."""
+        calibration = self.detection.calibration
+        return self.opened_ns + (calibration.bars + calibration.delay_bars) * self.detection.bar_ms * 1_000_000
+
+    def status(self) -> dict[str, object]:
+        """How far it is."""
+        return get_json(f"{self.url}/oracle/status")
+
+    def changes(self) -> list[PlantedChange]:
+        """What was planted so far."""
+        return [
+            PlantedChange(
+                instrument=one["instrument"], kind=one["kind"], begin_ns=one["begin_ns"], end_ns=one["end_ns"]
+            )
+            for one in get_json(f"{self.url}/oracle/truth")["changes"]
+        ]
+
+
+@contextlib.contextmanager
+def play(recording: Path | None, seed: int, folder: Path) -> Iterator[Market]:
+    """Start a simulator; it ends with the context.
+
+    Parameters
+    ----------
+    recording
+        What to play instead of a made-up market.
+    seed
+        Of the made-up market.
+    folder
+        For its words.
+
+    Raises
+    ------
+    UnavailableError
+        If it does not start; it says why.
+    """
+    opened_ns = time.time_ns() // 1_000_000 * 1_000_000
+    words = ["--synthetic", "--instruments", ",".join(INSTRUMENTS), "--changes", CHANGES, "--faults", FAULTS]
+    words += ["--seed", str(seed), "--start-ns", str(opened_ns)]
+    if recording is not None:
+        words, opened_ns = ["--recording", str(recording)], 0
+    command = [sys.executable, "-m", "msray", "simulate", *words, "--speed", str(SPEED), "--port", "0"]
+    said = folder / "simulator.log"
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+    try:
+        url = _url(process, said)
+        names = tuple(one["instrument"] for one in get_json(f"{url}/oracle/status")["instruments"])
+        detection = DetectionConfig() if recording else DetectionConfig(bar_ms=100, calibration=CALIBRATION)
+        yield Market(url=url, instruments=names, detection=detection, opened_ns=opened_ns)
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        process.wait()
+
+
+def _url(process: "subprocess.Popen[bytes]", said: Path) -> str:
+    """Where it listens, as it says itself."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        for line in said.read_text().splitlines():
+            if line.startswith("listening on "):
+                return line.removeprefix("listening on ")
+        if process.poll() is not None:
+            raise UnavailableError(said.read_text().strip() or "the simulator ended at once")
+        time.sleep(0.05)
+    raise UnavailableError(f"the simulator must start within {_START_S:g} s")

@@ -75,9 +75,11 @@ class Watched:
         return total
 
     def score(self) -> PlantedScore:
-        """Changes that are over, against the alarms."""
+        """Changes that are over, against the alarms up to those that are still on."""
         over = [change for change in self.changes if change.end_ns < self.market_ns]
-        return score_planted(over, self.alarms, begin_ns=self.market.judged_ns, end_ns=self.market_ns)
+        on_ns = {change.instrument: change.begin_ns for change in self.changes if change.end_ns >= self.market_ns}
+        alarms = [one for one in self.alarms if one.event_ns <= on_ns.get(one.instrument, one.event_ns)]
+        return score_planted(over, alarms, begin_ns=self.market.judged_ns, end_ns=self.market_ns)
 
     def delay_of(self, change: PlantedChange) -> float | None:
         """Market seconds until a change was found."""
@@ -144,7 +146,7 @@ def summary(watched: Watched) -> dict[str, Any]:
         "found_share_high": high,
         "found_by_chance": score.chance,
         "delay_s": {"p50": score.delay_s(0.5), "p90": score.delay_s(0.9)},
-        "alarms": len(watched.alarms),
+        "alarms": score.inside + score.returning + score.elsewhere,
         "alarms_in_changes": score.inside,
         "alarms_on_return": score.returning,
         "false_alarms": score.elsewhere,
@@ -164,10 +166,10 @@ def summary_lines(result: Mapping[str, Any]) -> Iterator[str]:
     yield f"books compared with the exchange's own: {result['books_checked']}, wrong: {result['books_wrong']}"
     yield f"gaps: {result['gaps']}, healed: {result['gaps_healed']}"
     if result["planted"]:
+        share, low, high = (f"{result[name]:.0%}" for name in ("found_share", "found_share_low", "found_share_high"))
         yield (
-            f"planted changes: {result['planted']}, found: {result['found']} ({result['found_share']:.0%}; 95 % "
-            f"interval {result['found_share_low']:.0%} to {result['found_share_high']:.0%}; as many alarms at random times: "
-            f"{result['found_by_chance']:.0%})"
+            f"planted changes: {result['planted']}, found: {result['found']} ({share}; 95 % interval {low} to {high}; "
+            f"as many alarms at random times: {result['found_by_chance']:.0%})"
         )
         delay = result["delay_s"]
         yield f"found after {delay['p50']:.1f} s of the market in the median, {delay['p90']:.1f} s in nine of ten"
@@ -246,9 +248,8 @@ def _latencies(api: str) -> dict[str, float]:
 def _quantile(family: Any, share: float) -> float:
     """As Prometheus does it: linear inside a bucket; NaN where nothing was observed."""
     samples = family.samples if family else []
-    buckets: list[tuple[float, float]] = sorted(
-        (float(one.labels["le"]), one.value) for one in samples if one.name.endswith("_bucket")
-    )
+    edges = [one for one in samples if one.name.endswith("_bucket")]
+    buckets: list[tuple[float, float]] = sorted((float(one.labels["le"]), one.value) for one in edges)
     total = buckets[-1][1] if buckets else 0
     if not total:
         return math.nan

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from msray.on_ray.supervisor import start_supervisor
 from msray.prediction import DetectionConfig
 
 CALL_S = 30.0
+logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,15 @@ from msray.faces import lazily
 __version__ = "0.1.0"
 
 _WHERE = {
+    "APIServer": "msray.api.server",
     "DataStreamer": "msray.feeds.stream",
     "FeatureEngineering": "msray.features.engineering",
     "OrderBookParser": "msray.venues.parser",
     "PredictionEngine": "msray.prediction.engine",
+    "PredictorConfig": "msray.on_ray.predictor",
+    "RealTimePredictor": "msray.on_ray.predictor",
     "create_synthetic_order_book_data": "msray.book.synthetic",
+    "run_api_server_async": "msray.api.server",
 }
 """Public name -> the module that defines it."""
 

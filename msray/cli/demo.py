@@ -119,6 +119,7 @@ def _plan(market: Market, folder: Path) -> "LivePlan":
     port = free_port(8000)
     if not port:
         raise UnavailableError("no port from 8000 to 8099 is free")
+    names = tuple(instrument.id for instrument in market.instruments)
     types = tuple(watch.name for watch in market.detection.watches)
     return LivePlan(
         instruments=market.instruments,
@@ -126,5 +127,5 @@ def _plan(market: Market, folder: Path) -> "LivePlan":
         detection=market.detection,
         endpoint=market.url,
         raw_log=folder / "raw_log",
-        api=ApiConfig(port=port, ledger_url=url, instruments=market.instruments, signal_types=types),
+        api=ApiConfig(port=port, ledger_url=url, instruments=names, signal_types=types),
     )

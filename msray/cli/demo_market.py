@@ -1,5 +1,6 @@
 """The market of the demo: a simulator in a process of its own, and what it knows to be true."""
 
+import asyncio
 import contextlib
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from msray.cli.http import get_json
 from msray.errors import UnavailableError
 from msray.evaluation import PlantedChange
+from msray.feeds.listings import fetch_listings
+from msray.market import Instrument
 from msray.prediction import CalibrationConfig, DetectionConfig
 
 SPEED = 4
@@ -31,7 +34,7 @@ class Market:
     url
         Of the simulator.
     instruments
-        Ids of all there are.
+        All there are.
     detection
         What is looked for in it.
     opened_ns
@@ -39,7 +42,7 @@ class Market:
     """
 
     url: str
-    instruments: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
     detection: DetectionConfig
     opened_ns: int
 
@@ -94,7 +97,8 @@ def play(recording: Path | None, seed: int, folder: Path) -> Iterator[Market]:
         url = _url(process, said)
         names = tuple(one["instrument"] for one in get_json(f"{url}/oracle/status")["instruments"])
         detection = DetectionConfig() if recording else DetectionConfig(bar_ms=100, calibration=CALIBRATION)
-        yield Market(url=url, instruments=names, detection=detection, opened_ns=opened_ns)
+        listings = asyncio.run(fetch_listings(names, endpoint=url))
+        yield Market(url=url, instruments=listings.instruments, detection=detection, opened_ns=opened_ns)
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

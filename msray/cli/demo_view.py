@@ -102,8 +102,7 @@ class Watched:
 
     def _check_books(self) -> None:
         """Compare the books that the API shows with the exchange's own, at the same update id."""
-        for name in self.market.instruments:
-            venue, symbol = name.split(":")
+        for name, venue, symbol in ((one.id, one.venue, one.symbol) for one in self.market.instruments):
             try:
                 book = get_json(f"{self.api}/api/v1/books/{name}?depth={_CHECKED_LEVELS}")
                 if book["bids"] is None:
@@ -138,7 +137,7 @@ def summary(watched: Watched) -> dict[str, Any]:
     return {
         "seconds": round(watched.seconds, 1),
         "events": events,
-        "instruments": list(watched.market.instruments),
+        "instruments": [one.id for one in watched.market.instruments],
         "planted": len(score.delays_s),
         "found": score.found,
         "found_share": score.share,

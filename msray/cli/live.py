@@ -1,5 +1,6 @@
 """``msray live``, ``status`` and ``down``: live detection on a Ray cluster."""
 
+import asyncio
 import contextlib
 import os
 import time
@@ -132,13 +133,17 @@ def api_config(settings: "Settings", instruments: tuple[str, ...]) -> Any:
 def _plan(
     settings: "Settings", instruments: str | None, endpoint: str | None, *, one_socket: bool, serves: bool
 ) -> "LivePlan":
+    from msray.feeds.listings import fetch_listings
     from msray.on_ray.live import LivePlan
 
     named = settings.instruments
     if instruments is not None:
         named = tuple(word.strip() for word in instruments.split(",") if word.strip())
+    if not named:
+        raise UsageError("instruments must name at least one, got none", hint="--instruments, or in the configuration")
+    listings = asyncio.run(fetch_listings(named, endpoint=endpoint or settings.endpoint))
     return LivePlan(
-        instruments=named,
+        instruments=listings.instruments,
         ledger_url=settings.ledger,
         detection=settings.detection,
         endpoint=endpoint or settings.endpoint,

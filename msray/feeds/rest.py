@@ -7,7 +7,7 @@ from typing import Protocol
 import aiohttp
 import msgspec
 
-from msray.errors import FeedError, UnavailableError
+from msray.errors import FeedError, UnavailableError, UsageError
 from msray.feeds.budget import BANNED, TOO_MANY, SnapshotBudget
 from msray.feeds.clock import Clock
 from msray.feeds.reconnect import SECOND
@@ -18,6 +18,7 @@ SNAPSHOT_BYTES = 1 << 20
 EXCHANGE_INFO_BYTES = 64 << 20
 _TOTAL_S = 10.0
 _CONNECT_S = 5.0
+_UNKNOWN_SYMBOL = '"code":-1121'
 _EXCHANGE_INFO_WEIGHT = 20
 _FIREWALL = 403
 
@@ -130,10 +131,20 @@ class RestClient:
         return await self._get(self.venue.depth_path, params, SNAPSHOT_BYTES)
 
     async def exchange_info(self, symbols: Iterable[str]) -> bytes:
-        """``exchangeInfo``, of spot for these symbols only; raises as :meth:`snapshot` does."""
-        params = {} if self.venue.is_futures else {"symbols": msgspec.json.encode(list(symbols)).decode()}
+        """``exchangeInfo``, of spot for these symbols only.
+
+        Raises as :meth:`snapshot` does, and UsageError where spot does not know one of them.
+        """
+        symbols = list(symbols)
+        params = {} if self.venue.is_futures else {"symbols": msgspec.json.encode(symbols).decode()}
         await self._gate.enter("exchangeInfo", _EXCHANGE_INFO_WEIGHT, priority=100)
-        return await self._get(self.venue.exchange_info_path, params, EXCHANGE_INFO_BYTES)
+        try:
+            return await self._get(self.venue.exchange_info_path, params, EXCHANGE_INFO_BYTES)
+        except FeedError as error:
+            if _UNKNOWN_SYMBOL not in str(error):
+                raise
+            what = f"symbol must be one that {self.venue.name} lists, got {', '.join(symbols)}"
+            raise UsageError(what, hint="one of them is not, or not any more") from error
 
     async def _get(self, path: str, params: Mapping[str, str], most_bytes: int) -> bytes:
         url = self._base_url + path

@@ -1,6 +1,5 @@
 """Live detection on a cluster: what is started, in which order, and how it is looked at and ended."""
 
-import asyncio
 import contextlib
 import logging
 import time
@@ -15,7 +14,6 @@ from ray import serve
 
 from msray.api.config import ApiConfig
 from msray.errors import UnavailableError, UsageError
-from msray.feeds.listings import fetch_listings
 from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
 from msray.on_ray.calls import ours
@@ -37,7 +35,7 @@ class LivePlan:
     Attributes
     ----------
     instruments
-        ``venue:SYMBOL`` ids.
+        As their venues list them; see :func:`~msray.feeds.listings.fetch_listings`.
     detection
         The user's words.
     endpoint, one_socket, usual_interval_s
@@ -52,7 +50,7 @@ class LivePlan:
         The HTTP API; None serves none.
     """
 
-    instruments: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
     ledger_url: SecretStr
     detection: DetectionConfig = field(default_factory=DetectionConfig)
     endpoint: str | None = None
@@ -72,20 +70,19 @@ def start_live(plan: LivePlan) -> None:
     UsageError
         If there are no instruments, or something is running on this cluster already.
     UnavailableError
-        If the venues do not answer, or somebody else writes the ledger; it names the holder.
+        If somebody else writes the ledger; it names the holder.
     """
     if not plan.instruments:
         raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
     with contextlib.suppress(UnavailableError):
         find(SUPERVISOR)
         raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")
-    listings = asyncio.run(fetch_listings(plan.instruments, endpoint=plan.endpoint))
     ledger = start_ledger(plan.ledger_url.get_secret_value())
     board = start_board()
     try:
         get(ledger.reasons.remote())
         get(board.look.remote())
-        get(start_supervisor(shard_plans(plan, listings.instruments)).status.remote())
+        get(start_supervisor(shard_plans(plan)).status.remote())
     except BaseException:
         _kill([SUPERVISOR, LEDGER, BOARD])
         raise
@@ -93,9 +90,9 @@ def start_live(plan: LivePlan) -> None:
         start_api(plan.api)
 
 
-def shard_plans(plan: LivePlan, instruments: Sequence[Instrument]) -> list[ShardPlan]:
+def shard_plans(plan: LivePlan) -> list[ShardPlan]:
     """Instruments cut into shards. Venues of one symbol stay together: they are compared without a network between."""
-    ordered = sorted(instruments, key=lambda one: (one.symbol, one.venue))
+    ordered = sorted(plan.instruments, key=lambda one: (one.symbol, one.venue))
     size = plan.symbols_per_shard
     return [
         ShardPlan(

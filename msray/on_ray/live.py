@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from pydantic import SecretStr
 from ray import serve
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.config import ApiConfig
 from msray.errors import UnavailableError, UsageError
@@ -23,8 +24,10 @@ from msray.on_ray.serving import start_api
 from msray.on_ray.session import API_APP, BOARD, LEDGER, NAMESPACE, SUPERVISOR, find
 from msray.on_ray.supervisor import start_supervisor
 from msray.prediction import DetectionConfig
+from msray.prediction.warm_up import warm_up
 
 CALL_S = 30.0
+WARM_UP_S = 300.0
 logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 
@@ -77,17 +80,31 @@ def start_live(plan: LivePlan) -> None:
     with contextlib.suppress(UnavailableError):
         find(SUPERVISOR)
         raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")
+    if len(_nodes()) > 1 and plan.ledger_url.get_secret_value().startswith("sqlite"):
+        raise UsageError("ledger_url must be PostgreSQL on a cluster of several nodes, got SQLite")
     ledger = start_ledger(plan.ledger_url.get_secret_value())
     board = start_board()
     try:
         get(ledger.reasons.remote())
         get(board.look.remote())
+        _warm_nodes()
         get(start_supervisor(shard_plans(plan)).status.remote())
     except BaseException:
         _kill([SUPERVISOR, LEDGER, BOARD])
         raise
     if plan.api is not None:
         start_api(plan.api)
+
+
+def _warm_nodes() -> None:
+    """Compile the kernels once on each node, so that its shards only load them."""
+    warm = ray.remote(num_cpus=0)(warm_up)
+    where = [NodeAffinitySchedulingStrategy(node, soft=True) for node in _nodes()]
+    get([warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where], WARM_UP_S)
+
+
+def _nodes() -> list[str]:
+    return [node["NodeID"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def shard_plans(plan: LivePlan) -> list[ShardPlan]:
@@ -160,10 +177,10 @@ def stop_shards() -> None:
         get(find(LEDGER).close.remote())
 
 
-def get(call: Any) -> Any:
+def get(call: Any, timeout_s: float = CALL_S) -> Any:
     """What an actor answers, with our own errors on this side."""
     try:
-        return ray.get(call, timeout=CALL_S)
+        return ray.get(call, timeout=timeout_s)
     except ray.exceptions.RayError as error:
         raise ours(error) from error
 

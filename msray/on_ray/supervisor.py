@@ -10,6 +10,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ledger_actor import RemoteLedger
+from msray.on_ray.ray_figures import RayFigures
 from msray.on_ray.session import BOARD, NAMESPACE, SUPERVISOR, find
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.supervision import Ending, Order, RunStatus, decide
@@ -30,6 +31,7 @@ class ShardHost:
     def __init__(self, plan: ShardPlan) -> None:
         self._plan = plan
         self._board = find(BOARD)
+        self._figures = RayFigures(plan.name)
         self._shard: FeedShard | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -47,6 +49,7 @@ class ShardHost:
 
     def _publish(self, update: ShardUpdate) -> None:
         self._board.push.remote(update)
+        self._figures.show(update)
 
 
 class SupervisorService:

@@ -1,0 +1,99 @@
+"""Commands of msray as a user runs them, and what they leave behind."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+REPOSITORY = Path(__file__).parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without what would lead a command elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MSRAY_", "RAY_"))}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", **more}
+
+
+def msray(folder: Path, *words: str, code: int = 0, timeout_s: float = 100.0) -> dict[str, Any]:
+    """Run a command to its end; its document, with ``stderr`` added. The exit code must be as said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "msray", *words, "--json"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document | {"stderr": done.stderr}
+
+
+@contextlib.contextmanager
+def simulator(folder: Path, *words: str) -> Iterator[str]:
+    """A simulator in a process of its own; its URL."""
+    log = folder / "simulator.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "msray", "simulate", *words, "--port", "0"], env=environment(), stderr=said
+        )
+    try:
+        text = until(lambda: [line for line in log.read_text().splitlines() if line.startswith("listening on")], 30)
+        yield text[0].removeprefix("listening on ")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def until(ask: Callable[[], T], seconds: float) -> T:
+    """The first answer that is true, asked for again and again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"nothing within {seconds} s"
+        time.sleep(0.1)
+
+
+def get(url: str, **headers: str) -> Any:
+    """The JSON at a URL."""
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        return json.load(answer)
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def kill(pids: Sequence[int]) -> None:
+    """``kill -9`` for each that is still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started, as far as they are still its own."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = status.read_text().rsplit(")", 1)[1].split()
+            children.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found

@@ -1,0 +1,184 @@
+"""Live detection on a real Ray cluster, from the command line, through kills, to the same ids in a replay."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.end_to_end.running import family, free_port, get, kill, msray, simulator, until
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+
+NAMES = ("binance_usdm:AAAUSDT", "binance_spot:BBBUSDT")
+CONFIG = """
+instruments: [{names}]
+endpoint: {endpoint}
+api: {{port: {port}}}
+detection:
+  bar_ms: 100
+  false_alarms_per_day: 3000
+  calibration: {{bars: 60, delay_bars: 100}}
+"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where live detection runs."""
+
+    folder: Path
+    simulator: str
+    api: str
+
+    def signals(self) -> list[dict[str, Any]]:
+        """Every signal that the API shows."""
+        found, path = [], "/api/v1/signals?order=oldest&limit=500"
+        while path:
+            page = get(self.api + path)
+            found += page["signals"]
+            path = page["next"]
+        return found
+
+    def ids(self) -> list[str]:
+        """Their ids."""
+        return [one["signal_id"] for one in self.signals()]
+
+    def books(self) -> dict[str, Any]:
+        """What the API says of each instrument."""
+        return {one["instrument"]: one for one in get(f"{self.api}/api/v1/instruments")["instruments"]}
+
+    def head_pid(self) -> int:
+        """The process that holds the cluster."""
+        return int(json.loads((self.folder / "state" / "ray-head.json").read_text())["pid"])
+
+    def shard_pid(self) -> int:
+        """The process of the only shard."""
+        holder = msray(self.folder, "status")["data"]["shards"][0]["holder"]
+        return int(holder.rsplit(" ", 1)[1])
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Two instruments, live."""
+    folder = tmp_path_factory.mktemp("live")
+    market = ("--synthetic", "--instruments", ",".join(NAMES), "--seed", "3", "--speed", "2", "--no-wait")
+    with simulator(folder, *market) as endpoint:
+        port = free_port()
+        text = CONFIG.format(names=", ".join(f"'{name}'" for name in NAMES), endpoint=endpoint, port=port)
+        (folder / "msray.yaml").write_text(text)
+        try:
+            msray(folder, "live", timeout_s=200)
+            yield Running(folder=folder, simulator=endpoint, api=f"http://127.0.0.1:{port}")
+        finally:
+            msray(folder, "down")
+
+
+def test_books_equal_the_exchanges_own(running: Running) -> None:
+    for name in NAMES:
+        venue, symbol = name.split(":")
+        book = get(f"{running.api}/api/v1/books/{name}?depth=20")
+
+        truth = get(f"{running.simulator}/oracle/book?venue={venue}&symbol={symbol}&id={book['update_id']}")
+
+        for side in ("bids", "asks"):
+            shown, true = ([(Decimal(p), Decimal(s)) for p, s, *_ in one[side]] for one in (book, truth))
+            assert len(shown) >= 10
+            assert shown == true[: len(shown)]
+
+
+def test_signals_are_the_same_over_http_and_from_the_ledger(running: Running) -> None:
+    until(running.ids, 30)
+    over_http = running.signals()
+
+    stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
+
+    by_id = {one["signal_id"]: one for one in stored}
+    assert [by_id[one["signal_id"]] for one in over_http] == over_http
+
+
+def test_a_second_one_refuses_and_names_the_holder(running: Running) -> None:
+    refused = msray(running.folder, "live", code=2)
+
+    assert "shard-0 on " in refused["error"]["message"]
+    assert set(running.books()) == set(NAMES)
+
+
+def test_metrics_are_those_of_the_whole_system(running: Running) -> None:
+    until(running.ids, 30)
+    with urllib.request.urlopen(f"{running.api}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+
+    assert 'microstructure_messages_total{kind="depth",symbol="binance_usdm:AAAUSDT"}' in text
+    assert 'microstructure_book_state{state="synced",symbol="binance_spot:BBBUSDT"} 1' in text
+    assert "microstructure_signals_total{" in text
+
+
+def test_the_ray_dashboard_knows_everything_by_name(running: Running) -> None:
+    head = json.loads((running.folder / "state" / "ray-head.json").read_text())
+    token = (Path.home() / ".ray" / "auth_token").read_text().strip()
+    allowed = {"Authorization": f"Bearer {token}"}
+
+    actors = get(f"{head['dashboard']}/api/v0/actors?limit=100", **allowed)["data"]["result"]["result"]
+    applications = get(f"{head['dashboard']}/api/serve/applications/", **allowed)["applications"]
+
+    alive = {one["name"] for one in actors if one["state"] == "ALIVE"}
+    assert {"msray-ledger", "msray-board", "msray-supervisor", "msray-shard-0"} <= alive
+    assert applications["api"]["status"] == "RUNNING"
+    assert head["dashboard"].startswith("http://127.0.0.1:")
+
+
+def test_a_killed_shard_is_back_with_its_books_and_loses_nothing(running: Running) -> None:
+    before = set(until(running.ids, 30))
+    pid = running.shard_pid()
+
+    kill([pid])
+    started = time.monotonic()
+    until(lambda: running.shard_pid() != pid, 30)
+    until(lambda: all(one["state"] == "synced" for one in running.books().values()), 30)
+
+    assert time.monotonic() - started < 30
+    ids = until(lambda: len(running.ids()) > len(before) and running.ids(), 60)
+    assert before <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert msray(running.folder, "status")["data"]["shards"][0]["restarts"] >= 1
+
+
+def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running) -> None:
+    acknowledged = set(running.ids())
+    kill(family(running.head_pid()))
+    until(lambda: not _answers(running), 20)
+
+    stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
+    msray(running.folder, "live", timeout_s=200)
+
+    assert acknowledged <= {one["signal_id"] for one in stored}
+    assert acknowledged <= set(running.ids())
+    until(lambda: len(running.ids()) > len(acknowledged), 60)
+
+
+def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running) -> None:
+    msray(running.folder, "down")
+    stored = {one["signal_id"] for one in msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]}
+    file = running.folder / "again.parquet"
+
+    result = msray(running.folder, "replay", "state/raw_log/shard-0", "--signals", str(file))["data"]
+
+    again = pl.read_parquet(file)["signal_id"].to_list()
+    assert set(again) == stored
+    assert len(again) == len(stored)
+    assert {one["instrument"] for one in result["instruments"]} == set(NAMES)
+    assert not family(running.head_pid())[1:] if (running.folder / "state" / "ray-head.json").exists() else True
+
+
+def _answers(running: Running) -> bool:
+    try:
+        running.books()
+    except OSError:
+        return False
+    return True

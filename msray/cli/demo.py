@@ -112,7 +112,7 @@ def _plan(market: Market, folder: Path) -> "LivePlan":
     from pydantic import SecretStr
 
     from msray.api.config import ApiConfig
-    from msray.on_ray.head import free_port
+    from msray.on_ray.environment import free_port
     from msray.on_ray.live import LivePlan
 
     url = SecretStr(f"sqlite:///{folder / 'ledger.db'}")

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from msray.errors import UnavailableError
+from msray.on_ray.environment import free_port, proxy_ports
 
 START_S = 60.0
 STOP_S = 20.0
@@ -63,7 +63,14 @@ def start_head(state_dir: Path) -> Head:
     ]
     log_path = state_dir / "ray-head.log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            env=os.environ | proxy_ports(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     head = Head(address=f"127.0.0.1:{port}", pid=process.pid, dashboard=f"http://127.0.0.1:{dashboard_port}")
     deadline = time.monotonic() + START_S
     while b"Ray runtime started" not in log_path.read_bytes():
@@ -102,12 +109,3 @@ def stop_head(state_dir: Path) -> bool:
 
 def _note(state_dir: Path) -> Path:
     return state_dir / "ray-head.json"
-
-
-def free_port(first: int) -> int:
-    """A port that is free now: this one or one of the next 99, any where it is 0; 0 if there is none."""
-    for port in range(first, first + 100) if first else (0,):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    return 0

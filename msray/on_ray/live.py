@@ -18,6 +18,7 @@ from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
 from msray.on_ray.calls import ours
+from msray.on_ray.environment import free_port
 from msray.on_ray.feed_shard import ShardPlan
 from msray.on_ray.ledger_actor import start_ledger
 from msray.on_ray.serving import start_api
@@ -80,6 +81,8 @@ def start_live(plan: LivePlan) -> None:
     with contextlib.suppress(UnavailableError):
         find(SUPERVISOR)
         raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")
+    if plan.api is not None and free_port(plan.api.port) != plan.api.port:
+        raise UsageError(f"api.port must be free, got {plan.api.port}, which is taken", hint="MSRAY_API__PORT=8001")
     if len(_nodes()) > 1 and plan.ledger_url.get_secret_value().startswith("sqlite"):
         raise UsageError("ledger_url must be PostgreSQL on a cluster of several nodes, got SQLite")
     ledger = start_ledger(plan.ledger_url.get_secret_value())

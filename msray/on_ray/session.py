@@ -7,6 +7,7 @@ from typing import Any
 import ray
 
 from msray.errors import UnavailableError
+from msray.on_ray.environment import proxy_ports
 
 NAMESPACE = "msray"
 LEDGER, BOARD, SUPERVISOR = "msray-ledger", "msray-board", "msray-supervisor"
@@ -15,6 +16,7 @@ API_APP = "api"
 
 def start_local(*, dashboard: bool = False) -> str:
     """A cluster of its own in the foreground: it ends with this process. The URL of its dashboard, if any."""
+    os.environ.update(proxy_ports())
     context = ray.init(
         address="local",
         namespace=NAMESPACE,

@@ -133,6 +133,19 @@ def test_the_ray_dashboard_knows_everything_by_name(running: Running) -> None:
     assert head["dashboard"].startswith("http://127.0.0.1:")
 
 
+def test_ray_shows_a_shards_figures_beside_its_own(running: Running) -> None:
+    head = json.loads((running.folder / "state" / "ray-head.json").read_text())
+    token = (Path.home() / ".ray" / "auth_token").read_text().strip()
+
+    groups = get(f"{head['dashboard']}/api/prometheus/sd", Authorization=f"Bearer {token}")
+
+    targets = [target for group in groups for target in group["targets"]]
+    wanted = "ray_msray_books_synced{"
+    line = until(lambda: next((one for one in _lines(targets) if one.startswith(wanted)), ""), 40)
+    assert 'shard="shard-0"' in line
+    assert float(line.rsplit(" ", 1)[1]) == len(NAMES)
+
+
 def test_a_killed_shard_is_back_with_its_books_and_loses_nothing(running: Running) -> None:
     before = set(until(running.ids, 30))
     pid = running.shard_pid()
@@ -174,6 +187,14 @@ def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running
     assert len(again) == len(stored)
     assert {one["instrument"] for one in result["instruments"]} == set(NAMES)
     assert not family(running.head_pid())[1:] if (running.folder / "state" / "ray-head.json").exists() else True
+
+
+def _lines(targets: list[str]) -> list[str]:
+    found: list[str] = []
+    for target in targets:
+        with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
+            found += answer.read().decode().splitlines()
+    return found
 
 
 def _answers(running: Running) -> bool:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -18,6 +18,9 @@ from msray.api.ingest import ingest_routes
 from msray.api.problem import FieldError, RefusedError
 from msray.api.reading import reading_routes
 from msray.api.state import ApiState
+from msray.api.stream import Streams, stream_routes
+from msray.api.stream_query import StreamParameters
+from msray.api.stream_ticket import Tickets
 from msray.errors import UnavailableError, UsageError
 from msray.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS, OTHER
 from msray.telemetry.metrics import Figures
@@ -51,9 +54,12 @@ def create_app(state: ApiState, keys: KeyRing | None = None, *, routers: Sequenc
         openapi_url="/openapi.json" if shows_docs else None,
         redirect_slashes=False,
     )
+    tickets = Tickets(state.ticket_secret)
     app.state.api = state
-    app.state.guard = Guard(keys or KeyRing())
-    everything = [ingest_routes(state), reading_routes(state), health_routes(state), *routers]
+    app.state.guard = Guard(keys or KeyRing(), tickets)
+    app.state.streams = Streams(state)
+    own = [ingest_routes(state), reading_routes(state), stream_routes(state, app.state.streams, tickets)]
+    everything = [*own, health_routes(state), *routers]
     for router in everything:
         app.include_router(check_scopes(router))
     routes = [route for router in everything for route in router.routes if isinstance(route, APIRoute)]
@@ -95,8 +101,9 @@ def _answer_errors(app: FastAPI, routes: list[APIRoute]) -> None:
         _log.warning("refused: %s", error)
         return RefusedError(422, "the request cannot be carried out").response()
 
+    @app.exception_handler(WebSocketRequestValidationError)
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def invalid(_request: Request, error: ValidationException) -> Response:
         errors = [FieldError(_place(one["loc"]), _words(one)) for one in error.errors()]
         return RefusedError(422, "the query is not valid", errors=errors).response()
 
@@ -119,8 +126,9 @@ def _answer_errors(app: FastAPI, routes: list[APIRoute]) -> None:
 
 def _place(location: Sequence[int | str]) -> str:
     """Where a value stands; a name that the client chose is not repeated."""
-    known = ("limit", "after", "order", "instrument", "signal_type", "since", "until", "min_score", "depth")
-    return "/".join(str(part) for part in location if part in ("query", "path", *known))
+    known = {"limit", "after", "order", "instrument", "signal_type", "since", "until", "min_score", "depth"}
+    known |= StreamParameters.model_fields.keys()
+    return "/".join(str(part) for part in location if part in {"query", "path", *known})
 
 
 def _words(error: dict[str, object]) -> str:

@@ -8,13 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
+from fastapi import APIRouter
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.security import APIKeyHeader
+from starlette.requests import HTTPConnection
 
 from msray.api.problem import RefusedError
+from msray.api.stream_ticket import Tickets
 from msray.errors import ConfigError, UsageError
+from msray.store.clock import Clock
 
 _MINUTE_NS = 60 * 1_000_000_000
 _MAX_BAD_KEYS = 10
@@ -168,13 +172,16 @@ class Guard:
     ----------
     keys
         Who is known.
+    tickets
+        Good for reading through a WebSocket, in place of a key.
     """
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, tickets: Tickets) -> None:
         self._keys = keys
+        self._tickets = tickets
         self._bad = BadKeys()
 
-    def admit(self, request: Request, scope: Scope, now_ns: int) -> str:
+    def admit(self, request: HTTPConnection, scope: Scope, clock: Clock) -> str:
         """The name of whoever asks.
 
         Raises
@@ -186,11 +193,12 @@ class Guard:
         if not self._keys:
             return self._neighbour(request)
         secret = _secret(request)
+        if secret is None and scope is Scope.READ and self._has_ticket(request, clock):
+            return "ticket"
         key = self._keys.find(secret) if secret is not None else None
         if key is None:
-            wait_s = (
-                self._bad.wait_s(request.client.host if request.client else "", now_ns) if secret is not None else 0
-            )
+            client = request.client.host if request.client else ""
+            wait_s = self._bad.wait_s(client, clock.monotonic_ns()) if secret is not None else 0
             if wait_s:
                 raise RefusedError(429, "too many bad keys", headers={"Retry-After": str(wait_s)})
             raise RefusedError(401, "a valid key must be sent in X-API-Key", headers={"WWW-Authenticate": "ApiKey"})
@@ -198,7 +206,11 @@ class Guard:
             raise RefusedError(403, f"this key lacks the scope {scope.value!r}")
         return key.name
 
-    def _neighbour(self, request: Request) -> str:
+    def _has_ticket(self, request: HTTPConnection, clock: Clock) -> bool:
+        offered = request.scope["subprotocols"] if request.scope["type"] == "websocket" else ()
+        return self._tickets.is_among(offered, clock.now_ns())
+
+    def _neighbour(self, request: HTTPConnection) -> str:
         """Without keys only this machine is served; a page whose host name was pointed here (DNS rebinding) is not."""
         host = _PORT.sub("", request.headers.get("host", ""))
         if host not in _LOOPBACK and "." in host:
@@ -219,17 +231,32 @@ class Requires(APIKeyHeader):
         super().__init__(name="X-API-Key", auto_error=False)
         self.scope = scope
 
-    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+    async def __call__(self, request: HTTPConnection) -> None:
         """Refuse, or note who asks in ``request.state.principal``."""
         guard: Guard = request.app.state.guard
-        request.state.principal = guard.admit(request, self.scope, request.app.state.api.clock.monotonic_ns())
+        request.state.principal = guard.admit(request, self.scope, request.app.state.api.clock)
 
 
 async def open_to_everyone() -> None:
     """A route's declaration that it needs no key."""
 
 
-def scope_of(route: APIRoute) -> Scope | None:
+async def known_origin(connection: HTTPConnection) -> None:
+    """Refuse what a page of another site opens: CORS does not hold for WebSockets, so the browser would let it.
+
+    Raises
+    ------
+    RefusedError
+        403 where there is an ``Origin`` that is neither this host and port nor one of ``cors_origins``.
+    """
+    allowed = connection.app.state.api.cors_origins
+    host = connection.headers.get("host", "").lower()
+    for origin in connection.headers.getlist("origin"):
+        if not (origin in allowed or "*" in allowed or (host and _host(origin) == host)):
+            raise RefusedError(403, "pages of this origin may not call; cors_origins names those that may")
+
+
+def scope_of(route: APIRoute | APIWebSocketRoute) -> Scope | None:
     """What a route declares; None where it is open to everyone.
 
     Raises
@@ -248,12 +275,20 @@ def scope_of(route: APIRoute) -> Scope | None:
 def check_scopes(router: APIRouter) -> APIRouter:
     """The router itself, once every route of it is known to declare a scope."""
     for route in router.routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute | APIWebSocketRoute):
             scope_of(route)
     return router
 
 
-def _secret(request: Request) -> bytes | None:
+def _host(origin: str) -> str:
+    """Host and port of an origin, empty where it has none (``null``)."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _secret(request: HTTPConnection) -> bytes | None:
     """The key as raw bytes, from ``X-API-Key`` or, for clients that know only that, ``Authorization: Bearer``."""
     for name, value in request.scope["headers"]:
         if name == b"x-api-key":

@@ -42,6 +42,9 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        if scope["type"] == "websocket":
+            await self._handshake(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -65,6 +68,23 @@ class Envelope:
             self._figures.add(HTTP_REQUESTS, method, route, str(status))
             seconds = (self._clock.monotonic_ns() - started_ns) / 1e9
             self._figures.observe(HTTP_SECONDS, route, value=seconds)
+
+    async def _handshake(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket, which is a request until it is accepted or refused."""
+        is_answered = False
+
+        async def send_sealed(message: Message) -> None:
+            nonlocal is_answered
+            if not is_answered:
+                is_answered = True
+                status = 101 if message["type"] == "websocket.accept" else message.get("status", 403)
+                self._figures.add(HTTP_REQUESTS, "GET", getattr(scope.get("route"), "path", OTHER), str(status))
+                if message["type"] == "websocket.http.response.start":
+                    message["headers"] = [*message.get("headers", []), *_safety(scope["path"])]
+            await send(message)
+
+        refusal = head_refusal(scope)
+        await (refusal.response() if refusal else self._app)(scope, receive, send_sealed)
 
 
 def head_refusal(scope: Scope) -> RefusedError | None:

@@ -5,9 +5,12 @@ uvicorn's own parser takes heads of any size at any pace, so both limits sit her
 
 import asyncio
 import http
+import socket
+from asyncio.transports import BaseTransport
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from msray.api.envelope import MAX_HEADERS, MAX_URI
 from msray.api.problem import MEDIA_TYPE, RefusedError
@@ -15,6 +18,9 @@ from msray.api.problem import MEDIA_TYPE, RefusedError
 REQUEST_S = 15.0
 """Seconds from the first byte of a request (or from the connection) to its last."""
 _LINGER_S = 1.0
+_CLOSE_S = 2.0
+"""Seconds that a client has for its last frames and its goodbye."""
+_MAX_UNSENT = 16 * 1024
 _MAX_HEAD = MAX_URI + MAX_HEADERS
 _MAX_REQUEST = 32 * 1024 * 1024
 """Bytes of a request, most of them dropped: larger than any body, so that a client who sends too much is told."""
@@ -96,10 +102,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_clock()
         if self.transport.is_closing():
             return
-        body = bytes(RefusedError(status, detail).response().body)
-        head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(head.encode() + body)
+        self.transport.write(_answer(status, detail))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self.transport.close)
@@ -118,3 +121,47 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(408, f"a request must arrive within {REQUEST_S:.0f} s")
         else:
             self.transport.close()
+
+
+class LimitedSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which keeps little for a client that is slow, and nothing for one that is gone."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Keep the kernel from taking megabytes that nobody reads: what waits there can no longer be left out."""
+        super().connection_made(transport)
+        self.close_timeout = _CLOSE_S
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; a handshake that is none (a body, a head of its own limits) is answered and not just left there."""
+        super().data_received(data)
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(_answer(400, "this is not the handshake of a WebSocket"))
+            self.transport.close()
+
+    async def send(self, message: Any) -> None:
+        """Send; a refusal is an answer too, which uvicorn would log as a mistake of the application."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The application is done; what the client does not take by now it will not take."""
+        super().on_task_complete(task)
+        self._abort_after(self.close_timeout)
+
+    def shutdown(self) -> None:
+        """The server stops."""
+        super().shutdown()
+        self._abort_after(_LINGER_S)
+
+    def _abort_after(self, seconds: float) -> None:
+        self.loop.call_later(seconds, self.transport.abort)
+
+
+def _answer(status: int, detail: str) -> bytes:
+    """A whole response, for what never reaches the application."""
+    body = bytes(RefusedError(status, detail).response().body)
+    head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+    head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    return head.encode() + body

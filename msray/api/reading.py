@@ -45,7 +45,7 @@ def reading_routes(state: ApiState) -> APIRouter:
         `next` is the path of the page after, null at the end; what is stored meanwhile moves nothing. `cursor` is where
         this page ended, also at the end: with `order=oldest` ask again from there to see what is new.
         """
-        instrument = await _instrument(state, parameters.instrument)
+        instrument = await find_instrument(state, parameters.instrument, "instrument")
         query = _query(parameters, instrument)
         is_unknown = parameters.instrument is not None and instrument is None
         rows = [] if is_unknown else await state.store.page(query)
@@ -72,7 +72,7 @@ def reading_routes(state: ApiState) -> APIRouter:
         snapshot = state.books.snapshot(name) if name else None
         if snapshot is None:
             raise RefusedError(404, "there is no such instrument running here")
-        return _json(_status(snapshot, state.clock.now_ns()) | _levels(snapshot, depth))
+        return _json(book_document(snapshot, depth, state.clock.now_ns()))
 
     @router.get("/instruments", dependencies=_READ, tags=["books"], response_class=Response)
     async def list_instruments() -> Response:
@@ -84,22 +84,49 @@ def reading_routes(state: ApiState) -> APIRouter:
     return router
 
 
-async def _instrument(state: ApiState, name: str | None) -> str | None:
+async def find_instrument(state: ApiState, name: str | None, parameter: str) -> str | None:
+    """The instrument that a parameter of a query names; None where it names none, or a symbol that nobody knows.
+
+    Raises
+    ------
+    RefusedError
+        422 where this cannot be a name, or where a symbol stands for several instruments.
+    """
     if name is None:
         return None
     if not (is_instrument(name) or is_symbol(name)):
-        raise _wrong("instrument", "must be venue:SYMBOL or a symbol")
+        raise wrong_parameter(parameter, "must be venue:SYMBOL or a symbol")
     stored = [] if ":" in name else await state.store.instruments_of(name)
     return resolve(name, {*stored, *state.books.instruments()})
 
 
+def book_document(snapshot: InstrumentSnapshot, depth: int, now_ns: int) -> dict[str, Any]:
+    """A book as a JSON-able document.
+
+    Parameters
+    ----------
+    snapshot
+        What is known of it.
+    depth
+        Levels of a side, 1 to 100.
+    now_ns
+        ``stale_ms`` is counted from here.
+    """
+    return _status(snapshot, now_ns) | _levels(snapshot, depth)
+
+
+def wrong_parameter(name: str, detail: str) -> RefusedError:
+    """422 that names a parameter of the query and what it must be."""
+    return RefusedError(422, "the query is not valid", errors=[FieldError(f"query/{name}", detail)])
+
+
 def _query(parameters: SignalParameters, instrument: str | None) -> SignalQuery:
     if parameters.signal_type is not None and not is_name(parameters.signal_type):
-        raise _wrong("signal_type", "must be 1 to 64 of A-Z a-z 0-9 . - _")
+        raise wrong_parameter("signal_type", "must be 1 to 64 of A-Z a-z 0-9 . - _")
     try:
         after = None if parameters.after is None else from_cursor(parameters.after)
     except UsageError as error:
-        raise _wrong("after", "must be a cursor from an earlier page") from error
+        raise wrong_parameter("after", "must be a cursor from an earlier page") from error
     return SignalQuery(
         instrument=instrument,
         signal_type=parameters.signal_type,
@@ -118,7 +145,7 @@ def _time(name: str, text: str | None) -> int | None:
     try:
         return parse_time(text)
     except UsageError as error:
-        raise _wrong(name, "must be an RFC 3339 time such as 2024-08-08T12:00:00Z") from error
+        raise wrong_parameter(name, "must be an RFC 3339 time such as 2024-08-08T12:00:00Z") from error
 
 
 def _page(rows: list[StoredSignal], parameters: SignalParameters, path: str) -> dict[str, Any]:
@@ -155,10 +182,6 @@ def _levels(snapshot: InstrumentSnapshot, depth: int) -> dict[str, Any]:
 def _decimal(units: int, decimals: int) -> str:
     digits = str(units).rjust(decimals + 1, "0")
     return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
-
-
-def _wrong(name: str, detail: str) -> RefusedError:
-    return RefusedError(422, "the query is not valid", errors=[FieldError(f"query/{name}", detail)])
 
 
 def _json(document: dict[str, Any]) -> Response:

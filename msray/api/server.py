@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from msray.api.app import create_app
 from msray.api.config import ApiConfig
 from msray.api.in_process import commits_into, state_around
-from msray.api.protocol import LimitedProtocol
+from msray.api.protocol import LimitedProtocol, LimitedSocket
+from msray.api.stream import Streams
 from msray.errors import UnavailableError
 from msray.feeds.clock import SystemClock
 from msray.store.clock import Clock
@@ -64,9 +65,7 @@ class APIServer:
         config, figures = self.config, Figures()
         keys = config.key_ring()
         with contextlib.closing(listen(config.host, config.port)) as listener:
-            store = LedgerStore(
-                config.ledger_url.get_secret_value(), clock=self._clock, observe=commits_into(figures)
-            )
+            store = LedgerStore(config.ledger_url.get_secret_value(), clock=self._clock, observe=commits_into(figures))
             try:
                 app = create_app(state_around(store, config, clock=self._clock, figures=figures), keys)
                 host, port = listener.getsockname()[:2]
@@ -129,7 +128,9 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=LimitedProtocol,
+                ws=LimitedSocket,
                 ws_max_size=_MAX_WEBSOCKET_FRAME,
+                ws_per_message_deflate=False,  # a frame is encoded once for all, and compressing it is once for each
                 backlog=_BACKLOG,
                 limit_concurrency=_MAX_CONNECTIONS,
                 timeout_keep_alive=15,
@@ -140,7 +141,12 @@ class _Server(uvicorn.Server):
                 log_config=None,
             )
         )
+        self._streams: Streams = app.state.streams
         self._on_started = on_started
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._streams.close()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -1,5 +1,6 @@
 """What the API is given: small protocols, so that it neither knows nor cares what runs behind them."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -108,6 +109,8 @@ class ApiState:
         How much is shown.
     cors_origins
         Origins whose pages may call; none by default.
+    ticket_secret
+        Seals tickets for sockets; the same in all replicas of one API.
     """
 
     store: SignalStore
@@ -118,3 +121,4 @@ class ApiState:
     figures: Figures = field(default_factory=Figures)
     profile: Profile = "development"
     cors_origins: tuple[str, ...] = ()
+    ticket_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -35,7 +35,7 @@ class Quality:
     out_of_order
         Records whose exchange time lies before one already seen.
     late
-        Records that took over a second longer than the record before them.
+        Records that took over a second longer than the depth message before them.
     negative_latency
         Records received before they happened: a clock is wrong.
     missing_trades
@@ -124,8 +124,9 @@ class FeedFigures:
             refused``.
         """
         words = self._words
-        ring = words[k.RING_AT : k.RING_AT + min(int(words[k.LATENCIES]), k.RING)] / 1e6
-        low, middle, high = np.percentile(ring, (5, 50, 95)) if len(ring) else (None, None, None)
+        ring = np.sort(words[k.RING_AT : k.RING_AT + min(int(words[k.LATENCIES]), k.RING)])
+        last = len(ring) - 1
+        low, middle, high = (ring[last * share // 100] / 1e6 for share in (5, 50, 95)) if last >= 0 else (None,) * 3
         return Quality(
             depth_messages=int(words[k.DEPTHS]),
             trades=int(words[k.TRADES]),

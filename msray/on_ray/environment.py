@@ -10,10 +10,11 @@ _SWITCHES = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }
 """Token mode, since Ray listens on all interfaces whatever it is told; HAProxy, since it takes a tenth of the time; no
-wait when a node ends, since shards have been stopped before."""
+long wait where open sockets or a node end, since shards have been stopped before."""
 _PROXY_PORTS = {"RAY_SERVE_HAPROXY_METRICS_PORT": 9101, "RAY_SERVE_HAPROXY_STATS_PORT": 8404}
 """Of each cluster's HAProxy; it does not start where another one has them."""
 

@@ -1,6 +1,8 @@
 """The Serve application ``api``: the same FastAPI app as without Ray, around the actors of the session."""
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,10 +52,9 @@ class Watcher:
     async def watch(self) -> None:
         """Look at the board for ever."""
         while True:
-            try:
+            with contextlib.suppress(UnavailableError):
+                # While it is being started again, what was seen last is shown, and readiness says so.
                 await self._look()
-            except UnavailableError:
-                pass  # it is being started again; until then what was seen last is shown, and readiness says so
             await self._clock.sleep(LOOK_S)
 
     def instruments(self) -> Sequence[str]:
@@ -104,6 +105,7 @@ def build_app(config: ApiConfig) -> Any:
     config
         Of the API; the ledger it names is not opened here, the session's actor has it.
     """
+    ticket_secret = secrets.token_bytes(32)
 
     class Api:
         """One replica."""
@@ -121,6 +123,7 @@ def build_app(config: ApiConfig) -> Any:
                     figures=figures,
                     profile=config.profile,
                     cors_origins=config.cors_origins,
+                    ticket_secret=ticket_secret,
                 ),
                 config.key_ring(),
             )

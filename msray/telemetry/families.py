@@ -68,6 +68,12 @@ HTTP_REQUESTS = Family(
 HTTP_SECONDS = Family(
     "microstructure_http_request_seconds", "histogram", "Time to answer, by route template.", ("route",), _SLOW_S
 )
+STREAM_SOCKETS = Family("microstructure_stream_sockets", "gauge", "Open sockets of the stream.")
+STREAM_FRAMES = Family("microstructure_stream_frames_total", "counter", "Frames sent to sockets.", ("type",))
+STREAM_SKIPPED = Family(
+    "microstructure_stream_skipped_total", "counter", "Books that slow sockets did not get, since newer ones came."
+)
+STREAM_CUT = Family("microstructure_stream_cut_total", "counter", "Sockets that we ended, by close code.", ("code",))
 
 FAMILIES = (
     SIGNALS,
@@ -88,4 +94,8 @@ FAMILIES = (
     OUTBOX,
     HTTP_REQUESTS,
     HTTP_SECONDS,
+    STREAM_SOCKETS,
+    STREAM_FRAMES,
+    STREAM_SKIPPED,
+    STREAM_CUT,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, WebSocket
 from fastapi.routing import APIRoute
 
 from msray.api.app import create_app
@@ -33,6 +33,8 @@ SCOPES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/api/v1/signals/{signal_id}"): Scope.READ,
     ("GET", "/api/v1/books/{instrument}"): Scope.READ,
     ("GET", "/api/v1/instruments"): Scope.READ,
+    ("GET", "/api/v1/stream"): Scope.READ,
+    ("POST", "/api/v1/stream/tickets"): Scope.READ,
     ("GET", "/health"): None,
     ("GET", "/health/ready"): Scope.READ,
     ("GET", "/metrics"): Scope.READ,
@@ -64,7 +66,7 @@ def test_every_route_with_every_key(locked: Service, method: str, path: str, cal
     status = locked.call(method, concrete, headers=headers, json=A_SIGNAL if method == "POST" else None).status_code
 
     if needed is None or caller in (needed, Scope.ADMIN):
-        assert status in (200, 201, 404)
+        assert status in (200, 201, 404, 426)
     else:
         assert status == (401 if caller is NO_KEY else 403)
 
@@ -75,6 +77,17 @@ def test_a_route_without_a_scope_is_not_served(locked: Service) -> None:
     @router.get("/forgotten")
     async def forgotten() -> None:
         """Nobody thought about who may call this."""
+
+    with pytest.raises(UsageError, match="/forgotten must declare a scope"):
+        create_app(locked.app.state.api, KeyRing(), routers=[router])
+
+
+def test_a_socket_without_a_scope_is_not_served(locked: Service) -> None:
+    router = APIRouter()
+
+    @router.websocket("/forgotten")
+    async def forgotten(websocket: WebSocket) -> None:
+        """Nobody thought about who may listen."""
 
     with pytest.raises(UsageError, match="/forgotten must declare a scope"):
         create_app(locked.app.state.api, KeyRing(), routers=[router])

@@ -1,4 +1,4 @@
-"""The board: the latest of every shard, for whoever wants to look; one call a shard in, one a reader out."""
+"""The board: the latest of every shard, for whoever wants to look, and the REST weight that all shards share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from typing import Any
 import ray
 
 from msray.api.state import InstrumentSnapshot
+from msray.feeds.clock import SystemClock
 from msray.on_ray.session import BOARD, NAMESPACE
 from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shared_gate import SharedGates
 from msray.telemetry.metrics import Sample
 
 
@@ -48,12 +50,13 @@ class BoardView:
 
 
 class BoardService:
-    """Keeps the latest update of every shard; a lost or a repeated one changes nothing."""
+    """Keeps the latest update of every shard (a lost or a repeated one changes nothing) and the gates to the venues."""
 
     def __init__(self) -> None:
         self._version = 0
         self._updates: dict[str, ShardUpdate] = {}
         self._changed: dict[str, int] = {}
+        self._gates = SharedGates(SystemClock())
 
     async def push(self, update: ShardUpdate) -> None:
         """Take an update, unless a later one of the same shard is here."""
@@ -73,6 +76,18 @@ class BoardService:
             instruments=tuple(snapshot for update in fresh for snapshot in update.instruments),
             samples=tuple(update.sample for update in self._updates.values()),
         )
+
+    async def enter_gate(self, venue: str, key: str, weight: int, priority: int) -> None:
+        """Wait until a shard may spend so much weight at a venue."""
+        await self._gates.of(venue).enter(key, weight, priority)
+
+    async def gate_answered(self, venue: str, used: int) -> None:
+        """A venue said how much of the minute's weight is used."""
+        self._gates.of(venue).answered(used)
+
+    async def gate_refused(self, venue: str, status: int, retry_after_s: float | None) -> None:
+        """A venue said 429 or 418: nobody asks it for a while."""
+        self._gates.of(venue).refused(status, retry_after_s)
 
     async def forget(self, shards: Sequence[str]) -> None:
         """Shards that are not running any more."""

@@ -17,6 +17,7 @@ from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.recovery import settle, signals_again, unsettled
+from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Instrument, Signal
 from msray.on_ray.shard_report import ShardUpdate, shard_figures, snapshot_of
@@ -102,6 +103,8 @@ class FeedShard:
         Where signals, leases and calibrations are kept.
     publish
         Takes an update a few times a second; may fail, the next one says the same and more.
+    gates
+        By venue: who grants REST weight; each shard its own by default.
     clock
         The machine's by default.
     """
@@ -112,9 +115,11 @@ class FeedShard:
         ledger: ShardLedger,
         publish: Callable[[ShardUpdate], None],
         *,
+        gates: Mapping[str, Gate] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.plan = plan
+        self._gates = gates
         self._ledger = ledger
         self._publish = publish
         self._clock = clock or SystemClock()
@@ -160,6 +165,7 @@ class FeedShard:
             one_socket=plan.one_socket,
             is_fast=plan.is_fast,
             usual_interval_s=plan.usual_interval_s,
+            gates=self._gates,
             clock=self._clock,
         )
         earlier = unsettled(self._folder) if self._folder else {}

@@ -8,11 +8,13 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from msray.feeds.clock import SystemClock
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ledger_actor import RemoteLedger
 from msray.on_ray.ray_figures import RayFigures
 from msray.on_ray.session import BOARD, NAMESPACE, SUPERVISOR, find
 from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shared_gate import RemoteGate
 from msray.on_ray.supervision import Ending, Order, RunStatus, decide
 from msray.store.ledger_records import LeaseLostError
 
@@ -38,7 +40,9 @@ class ShardHost:
     async def run(self) -> None:
         """Run the shard until it is stopped or fails; asked again meanwhile, wait for the same end."""
         if self._running is None or self._running.done():
-            self._shard = FeedShard(self._plan, RemoteLedger(), self._publish)
+            clock = SystemClock()
+            gates = {venue: RemoteGate(venue, clock) for venue in {one.venue for one in self._plan.instruments}}
+            self._shard = FeedShard(self._plan, RemoteLedger(), self._publish, gates=gates, clock=clock)
             self._running = asyncio.create_task(self._shard.run())
         await asyncio.shield(self._running)
 

@@ -133,6 +133,7 @@ def api_config(settings: "Settings", instruments: tuple[str, ...]) -> Any:
 def _plan(
     settings: "Settings", instruments: str | None, endpoint: str | None, *, one_socket: bool, serves: bool
 ) -> "LivePlan":
+    from msray.cli.calibrations import calibrations_for
     from msray.feeds.listings import fetch_listings
     from msray.on_ray.live import LivePlan
 
@@ -142,8 +143,10 @@ def _plan(
     if not named:
         raise UsageError("instruments must name at least one, got none", hint="--instruments, or in the configuration")
     listings = asyncio.run(fetch_listings(named, endpoint=endpoint or settings.endpoint))
+    file = settings.detection.calibration.file
     return LivePlan(
         instruments=listings.instruments,
+        calibrations=() if file is None else tuple(calibrations_for(file, named).values()),
         ledger_url=settings.ledger,
         detection=settings.detection,
         endpoint=endpoint or settings.endpoint,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msray.cli.output import Output
-from msray.errors import ConfigError, UsageError
+from msray.errors import UsageError
 
 if TYPE_CHECKING:
     from msray.detectors import Calibration
@@ -87,19 +87,18 @@ def _words(
     opened: "Replay", config: Path | None, calibration: Path | None
 ) -> tuple["DetectionConfig", dict[str, "Calibration"]]:
     """The user's words, and the calibrations in force at the start: of the run that wrote a raw log, else ours."""
+    from msray.cli.calibrations import calibrations_for
     from msray.cli.settings_file import load_settings
     from msray.feeds.replay import LogReplay
     from msray.prediction import read_log_metadata
-    from msray.store.calibrations import load_calibrations
 
     said = read_log_metadata(opened.log.metadata) if isinstance(opened, LogReplay) and config is None else None
     words, known = said or (load_settings(config).detection, {})
-    file = calibration or words.calibration.file
+    file = calibration or (words.calibration.file if said is None else None)
+    if isinstance(opened, LogReplay):
+        opened.is_as_written = said is not None and file is None
     if file is not None:
-        ids = {instrument.id for instrument in opened.instruments}
-        known = {name: one for name, one in load_calibrations(file).items() if name in ids}
-        if not known:
-            raise ConfigError(f"{file} has no calibration of {', '.join(sorted(ids))}")
+        known = calibrations_for(file, {instrument.id for instrument in opened.instruments})
     return words, known
 
 

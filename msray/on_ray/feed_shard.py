@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msray.api.state import InstrumentSnapshot
 from msray.detectors import Calibration
-from msray.errors import MsrayError
+from msray.errors import FeedError, UnavailableError, UsageError
 from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
@@ -46,6 +46,8 @@ class ShardPlan:
         Its instruments; each is in one shard only.
     detection
         The user's words.
+    calibrations
+        Made before, of any instruments; one that is not here comes from the ledger, or is made on the way.
     endpoint
         A simulator, ``http://host:port``; None for the venues themselves.
     one_socket, is_fast, usual_interval_s
@@ -60,6 +62,7 @@ class ShardPlan:
     name: str
     instruments: tuple[Instrument, ...]
     detection: DetectionConfig = field(default_factory=DetectionConfig)
+    calibrations: tuple[Calibration, ...] = ()
     endpoint: str | None = None
     one_socket: bool = False
     is_fast: bool = False
@@ -132,6 +135,8 @@ class FeedShard:
         self._epochs: dict[str, int] = {}
         self._calibrations: dict[str, Calibration] = {}
         self._metadata: dict[str, object] = {}
+        self._log: RawLogWriter | None = None
+        self._not_recovered: list[str] = []
         self._updates = 0
         self._started_ns = 0
 
@@ -154,7 +159,8 @@ class FeedShard:
         self._epochs = await self._ledger.lease(plan.ids, self._holder, LEASE_S)
         known = await self._ledger.calibrations(plan.ids)
         self._calibrations = {name: Calibration.from_json(text) for name, text in known.items()}
-        self._metadata = dict(log_metadata(plan.detection, self._calibrations.values()))
+        self._calibrations |= {one.instrument: one for one in plan.calibrations if one.instrument in plan.ids}
+        self._metadata = dict(log_metadata(plan.detection, self._usable().values()))
         self._spool = Spool(self._ledger.store, self._epochs, self._clock.sleep)
         solver = ThreadSolver(self._keep)
         self._pipeline = Pipeline(
@@ -169,10 +175,9 @@ class FeedShard:
             clock=self._clock,
         )
         earlier = unsettled(self._folder) if self._folder else {}
+        self._log = self._new_log()
         try:
-            async with DataStreamer(
-                plan.instruments, self._source, raw_log=self._raw_log(), clock=self._clock
-            ) as stream:
+            async with DataStreamer(plan.instruments, self._source, raw_log=self._log, clock=self._clock) as stream:
                 await self._work(stream, earlier)
         finally:
             solver.close()
@@ -216,11 +221,13 @@ class FeedShard:
             done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
-            reading.cancel()
             async with asyncio.timeout(DRAIN_S):
+                await stream.aclose()  # nothing is logged from here on, and what has been is folded
+                await reading
                 await self._spool.drained()
+                if self._log is not None:
+                    settle(self._log.folder, self._log.session)
                 await beside[3]
-            self._settle()
         finally:
             for task in (reading, stopping, *beside):
                 task.cancel()
@@ -267,7 +274,7 @@ class FeedShard:
     def _folder(self) -> Path | None:
         return self.plan.raw_log / self.plan.name if self.plan.raw_log else None
 
-    def _raw_log(self) -> RawLogWriter | None:
+    def _new_log(self) -> RawLogWriter | None:
         if self._folder is None:
             return None
         return RawLogWriter(
@@ -284,19 +291,22 @@ class FeedShard:
             steps = signals_again(segments)
             try:
                 while (signals := await asyncio.to_thread(next, steps, None)) is not None:
-                    if signals:
-                        await self._ledger.store(Batch(signals=tuple(signals), epochs=self._epochs))
-            except MsrayError as error:
-                self._metadata["recovery"] = f"run {session} could not be gone through again: {error}"
+                    await self._store_again(signals)
+            except (FeedError, UsageError) as error:
+                self._not_recovered.append(f"run {session} could not be gone through again: {error}")
                 continue
             if self._folder is not None:
                 settle(self._folder, session)
 
-    def _settle(self) -> None:
-        """Say that nothing of this run is missing from the ledger."""
-        if self._folder is not None:
-            for session in unsettled(self._folder):
-                settle(self._folder, session)
+    async def _store_again(self, signals: Sequence[Signal]) -> None:
+        """Store, without leases: the instruments of an earlier run may be another shard's today."""
+        while signals:
+            try:
+                await self._ledger.store(Batch(signals=tuple(signals)))
+            except UnavailableError:
+                await self._clock.sleep(1.0)
+            else:
+                return
 
     def _usable(self) -> dict[str, Calibration]:
         """Calibrations that were made for the words of today; others are made anew."""
@@ -309,7 +319,9 @@ class FeedShard:
         self._metadata.update(log_metadata(self.plan.detection, self._usable().values()))
 
     def _problems(self) -> list[str]:
-        found = [self._spool.problem] if self._spool is not None and self._spool.problem else []
+        found = list(self._not_recovered)
+        if self._spool is not None and self._spool.problem:
+            found.append(self._spool.problem)
         if self._source is not None:
             links = self._source.connections
             found += [f"{one.url}: {one.state}, {one.reason}" for one in links if one.state != "open"]

@@ -14,6 +14,7 @@ from ray import serve
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.config import ApiConfig
+from msray.detectors import Calibration
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
@@ -42,6 +43,8 @@ class LivePlan:
         As their venues list them; see :func:`~msray.feeds.listings.fetch_listings`.
     detection
         The user's words.
+    calibrations
+        Made before; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
     endpoint, one_socket, usual_interval_s
         Of a simulator; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
     symbols_per_shard
@@ -57,6 +60,7 @@ class LivePlan:
     instruments: tuple[Instrument, ...]
     ledger_url: SecretStr
     detection: DetectionConfig = field(default_factory=DetectionConfig)
+    calibrations: tuple[Calibration, ...] = ()
     endpoint: str | None = None
     one_socket: bool = False
     usual_interval_s: float = 0.0
@@ -119,6 +123,7 @@ def shard_plans(plan: LivePlan) -> list[ShardPlan]:
             name=f"shard-{at // size}",
             instruments=tuple(ordered[at : at + size]),
             detection=plan.detection,
+            calibrations=plan.calibrations,
             endpoint=plan.endpoint,
             one_socket=plan.one_socket,
             usual_interval_s=plan.usual_interval_s,

@@ -1,0 +1,22 @@
+"""Which calibrations of a file are meant."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from msray.detectors import Calibration
+from msray.errors import ConfigError
+from msray.store.calibrations import load_calibrations
+
+
+def calibrations_for(file: Path, instruments: Collection[str]) -> dict[str, Calibration]:
+    """Those of these instruments.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or has none of them.
+    """
+    known = {name: one for name, one in load_calibrations(file).items() if name in instruments}
+    if not known:
+        raise ConfigError(f"{file} has no calibration of {', '.join(sorted(instruments))}")
+    return known

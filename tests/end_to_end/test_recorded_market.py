@@ -1,0 +1,100 @@
+"""Five instruments of three markets: a recording played as Binance would, live, equal to its replay."""
+
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+import pytest
+from websockets.sync.client import connect
+
+from tests.end_to_end.running import environment, free_port, get, msray, simulator, until
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+
+RECORDING = "binance_2024-08-08_multi_venue"
+SPEED = 20
+CONFIG = """
+instruments: [{names}]
+endpoint: {endpoint}
+api: {{port: {port}}}
+detection: {{calibration: {{file: calibration.json}}}}
+"""
+
+
+def wrong_books(api: str, url: str, names: list[str]) -> tuple[int, list[str]]:
+    """How many books were compared with the exchange's own at the same id, and those that differ."""
+    compared, wrong = 0, []
+    for name in names:
+        venue, symbol = name.split(":")
+        book = get(f"{api}/api/v1/books/{name}?depth=50")
+        if book["bids"] is None:
+            continue
+        truth = get(f"{url}/oracle/book?venue={venue}&symbol={symbol}&id={book['update_id']}")
+        compared += 1
+        if any(_levels(book[side]) != _levels(truth[side])[:50] for side in ("bids", "asks")):
+            wrong.append(f"{name} at {book['update_id']}")
+    return compared, wrong
+
+
+def _levels(levels: list[list[str]]) -> list[tuple[Decimal, Decimal]]:
+    return [(Decimal(price), Decimal(size)) for price, size, *_ in levels]
+
+
+def test_books_and_signals_are_those_of_the_exchange_and_of_a_replay(data_dir: Path, tmp_path: Path) -> None:
+    recording, again = data_dir / RECORDING, tmp_path / "again.parquet"
+    msray(tmp_path, "calibrate", str(recording), "--out", "calibration.json", "--bars", "240", timeout_s=200)
+    port, found, compared, wrong = free_port(), list[Any](), 0, list[str]()
+
+    with simulator(tmp_path, "--recording", str(recording), "--speed", str(SPEED), "--one-socket") as url:
+        names = [one["instrument"] for one in get(f"{url}/oracle/status")["instruments"]]
+        quoted = ", ".join(f"'{name}'" for name in names)
+        (tmp_path / "msray.yaml").write_text(CONFIG.format(names=quoted, endpoint=url, port=port))
+        api = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "msray", "live", "--one-socket", "--until-end", "--json"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as live:
+            until(lambda: get(f"{url}/oracle/status")["state"] == "playing", 100)
+            until(lambda: _is_up(api), 60)
+            with connect(f"ws://127.0.0.1:{port}/api/v1/stream?topics=signals&resume_from=0") as socket:
+                while live.poll() is None:
+                    try:
+                        checked, differing = wrong_books(api, url, names)
+                        found += _frames(socket)
+                    except OSError:  # it ends as the market does
+                        break
+                    compared, wrong = compared + checked, wrong + differing
+                    time.sleep(0.5)
+            out, err = live.communicate(timeout=100)
+            assert live.returncode == 0, out + err
+
+    stored = {one["signal_id"] for one in msray(tmp_path, "signals", "--limit", "100000")["data"]["signals"]}
+    msray(tmp_path, "replay", str(recording), "--signals", str(again))
+    assert len(names) == 5
+    assert compared > 50
+    assert not wrong
+    assert stored
+    assert stored == set(pl.read_parquet(again)["signal_id"])
+    assert {one["data"]["signal_id"] for one in found if one["type"] == "signal"} <= stored
+    assert any(one["type"] == "signal" for one in found)
+
+
+def _is_up(api: str) -> bool:
+    try:
+        return bool(get(f"{api}/api/v1/instruments")["instruments"])
+    except OSError:
+        return False
+
+
+def _frames(socket: Any) -> list[Any]:
+    frames = []
+    while True:
+        try:
+            frames.append(msgspec.json.decode(socket.recv(timeout=0.05)))
+        except TimeoutError:
+            return frames

@@ -97,3 +97,14 @@ def family(pid: int) -> list[int]:
     for one in found:
         found += children.get(one, [])
     return found
+
+
+def our_processes() -> set[int]:
+    """Every process of Ray, of its proxy and of msray on this machine."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = place.read_bytes().split(b"\0")
+            if any(part in words[0] for part in (b"ray::", b"gcs_server", b"raylet", b"haproxy")) or b"msray" in words:
+                found.add(int(place.parent.name))
+    return found

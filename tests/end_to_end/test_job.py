@@ -1,0 +1,63 @@
+"""Live detection as a Ray job, from a fresh clone."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.running import REPOSITORY, environment, family, free_port, get, kill, simulator, until
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
+NAME = "binance_usdm:AAAUSDT"
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
+    clone, port, dashboard, api = tmp_path / "clone", free_port(), free_port(), free_port()
+    subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(clone)], check=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as with the environment activated
+    ours = environment(PATH=path, MSRAY_STATE_DIR=str(tmp_path / "state"), MSRAY_API__PORT=str(api)) | _switches()
+    subprocess.run([RAY, "get-auth-token", "--generate"], check=False, capture_output=True)
+    head = subprocess.Popen(
+        [RAY, "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=4"],
+        env=ours,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://127.0.0.1:{dashboard}"
+        until(lambda: _answers(address), 60)
+        with simulator(tmp_path, "--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
+            words = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--", "python", "jobs/live.py"]
+            words += ["--instruments", NAME, "--endpoint", endpoint]
+            done = subprocess.run(words, cwd=clone, env=ours, capture_output=True, text=True, timeout=200, check=False)
+
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            assert "1 books synced" in done.stdout
+            first = get(f"http://127.0.0.1:{api}/api/v1/books/{NAME}")
+            time.sleep(1.0)
+            assert get(f"http://127.0.0.1:{api}/api/v1/books/{NAME}")["update_id"] > first["update_id"]
+            assert (tmp_path / "state" / "ledger.db").exists()
+    finally:
+        kill(family(head.pid))
+        head.wait()
+
+
+def _switches() -> dict[str, str]:
+    from msray.on_ray import environment as switches
+
+    return {name: value for name, value in os.environ.items() if name.startswith("RAY_")} | switches.proxy_ports()
+
+
+def _answers(address: str) -> bool:
+    try:
+        get(
+            f"{address}/api/version",
+            Authorization="Bearer " + (Path.home() / ".ray" / "auth_token").read_text().strip(),
+        )
+    except OSError:
+        return False
+    return True

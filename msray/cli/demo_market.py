@@ -15,6 +15,7 @@ from msray.evaluation import PlantedChange
 from msray.feeds.listings import fetch_listings
 from msray.market import Instrument
 from msray.prediction import CalibrationConfig, DetectionConfig
+from msray.prediction.warm_up import warm_up
 
 SPEED = 4
 INSTRUMENTS = ("binance_usdm:AAAUSDT", "binance_usdm:BBBUSDT", "binance_spot:CCCUSDT", "binance_coinm:DDDUSD_PERP")
@@ -22,7 +23,8 @@ CALIBRATION = CalibrationConfig(bars=600, delay_bars=300)
 CHANGES = "first_s=100,every_s=28,jitter_s=3,last_s=14"
 FAULTS = f"t=124s:gap@{INSTRUMENTS[0]},t=151s:gap@{INSTRUMENTS[2]},t=179s:disconnect@{INSTRUMENTS[1]}"
 """Between two changes, as a gap begins detection anew."""
-_START_S = 30.0
+_START_S = 240.0
+"""The first time it compiles its kernels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ def play(recording: Path | None, seed: int, folder: Path) -> Iterator[Market]:
     with said.open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
     try:
+        warm_up()  # compiles, once and beside the simulator, what the shard needs
         url = _url(process, said)
         names = tuple(one["instrument"] for one in get_json(f"{url}/oracle/status")["instruments"])
         detection = DetectionConfig() if recording else DetectionConfig(bar_ms=100, calibration=CALIBRATION)

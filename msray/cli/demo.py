@@ -40,7 +40,7 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="msray-demo-")))
-        out.note("starting a simulator, Ray, the ledger, a shard and the API: about 20 s, the first time a minute or two")
+        out.note("starting a simulator, Ray, a shard, the ledger, the API: about 20 s, the first time a minute or two")
         market = stack.enter_context(play(data, seed, folder))
         urls = stack.enter_context(_running(market, folder))
         watched = Watched(market, urls["api"])

@@ -37,8 +37,8 @@ class WatchCalibration:
     arl0
         Promised: expected bars between false alarms.
     arl0_low, arl0_high
-        Where the ARL0 of this very watch lies with 90 % probability. The promise is kept on average over calibrations;
-        a single one is as far off as so few bars allow.
+        Where the ARL0 of this very watch lies with a probability of about 90 %: the wider, the fewer bars were there.
+        The promise is kept on average over calibrations; ``jobs/measure_detectors.py`` prints how many intervals hold.
     extrapolated
         Whether ``arl0`` is rarer than bars of this number can show, and the threshold follows the line through shorter
         run lengths.

@@ -32,8 +32,8 @@ def new_watch(
     arl0
         Expected bars between false alarms.
     calibration
-        In force from the first bar; without one the watch learns mean and deviation as it goes, and its threshold is
-        that of independent normal bars.
+        In force from the first bar; without one the watch learns mean and long-run deviation as it goes, and its
+        threshold is that of independent normal bars.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def new_watch(
     words = arena[at : at + k.WATCH_WORDS]
     words[:] = 0
     if calibration is None:
-        float_bits(words)[k.CLIP], float_bits(words)[k.SIZE_FACTOR] = CLIP, 1.0
+        float_bits(words)[k.CLIP] = CLIP
         _iid_section(mode, arl0).write(words, k.SECTION_AT)
     else:
         _check(calibration, detector, arl0)

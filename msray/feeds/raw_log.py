@@ -10,7 +10,7 @@ import fcntl
 import os
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +47,15 @@ class RawLogWriter:
         A new segment is begun beyond either.
     retention_hours
         Segments that hold only older events are deleted; never the one being written.
+    spare
+        Segments that are not deleted as long as they are in :attr:`spared`: somebody still reads them.
+
+    Attributes
+    ----------
+    session
+        Names the run in the headers of its segments.
+    spared
+        Segments that are too old and kept nevertheless.
 
     Raises
     ------
@@ -66,8 +75,10 @@ class RawLogWriter:
         segment_bytes: int = 256 << 20,
         segment_hours: float = 1.0,
         retention_hours: float = 24.0,
+        spare: Iterable[Path] = (),
     ) -> None:
         self.folder = folder
+        self.spared = set(spare)
         self.events = 0
         self.bytes = 0
         self._clock = clock
@@ -78,7 +89,7 @@ class RawLogWriter:
         self._segment_bytes = segment_bytes
         self._segment_ns = segment_hours * _HOUR_NS
         self._retention_ns = retention_hours * _HOUR_NS
-        self._session = clock.now_ns()
+        self.session = clock.now_ns()
         self._segments = 0
         self._file = -1
         self._size = 0
@@ -158,7 +169,7 @@ class RawLogWriter:
         path = self.folder / f"{max(now_ns, newest_ns + 1):020d}{segment.SUFFIX}"
         header = segment.Header.of(
             self._instruments,
-            session=self._session,
+            session=self.session,
             segment=self._segments,
             events_before=self.events,
             opened_ns=now_ns,
@@ -186,7 +197,8 @@ class RawLogWriter:
         for path, successor in pairwise(segments):
             if now_ns - segment.opened_ns(successor) <= self._retention_ns:
                 return
-            path.unlink(missing_ok=True)
+            if path not in self.spared:
+                path.unlink(missing_ok=True)
 
     # ---------------------------------------------------------------- blocks
 

@@ -2,7 +2,7 @@
 
 What is damaged is never bridged. A tail that is not whole (the writer died, or is still at it) is cut and counted. A
 block that does not check out ends its segment, and a ``Disconnected`` for all instruments stands for what was lost; the
-same stands before a segment whose predecessor did not bring the events its header counts, and at the start of each run.
+same stands before a segment whose predecessor did not bring the events its header counts. A ``Began`` opens each run.
 """
 
 import zlib
@@ -19,7 +19,7 @@ from msray.errors import CorruptLogError, UsageError
 from msray.feeds import segment
 from msray.feeds.batch import MOST_BYTES, MOST_FRAMES
 from msray.market import Instrument
-from msray.prediction import Arrived, Disconnected, LogEvent, Requested
+from msray.prediction import Arrived, Began, Disconnected, LogEvent, Requested
 from msray.venues import SPARE_BYTES, Frames
 
 _MOST_TEXTS = 100
@@ -104,10 +104,12 @@ class RawLog:
             if one.header is None:
                 self.summary.report(one.problem, one.size)
                 continue
-            if one.header.session != session or one.header.events_before != seen:
-                if one.header.session == session:
-                    missing = one.header.events_before - seen
-                    self.summary.report(f"{one.path}: {missing} events before it are missing", 0)
+            is_new = one.header.session != session or one.header.segment == 0
+            if missing := one.header.events_before - (0 if is_new else seen):
+                self.summary.report(f"{one.path}: {missing} events before it are missing", 0)
+            if is_new:
+                yield Began(ids, one.header.opened_ns, one.header.metadata)
+            elif missing:
                 yield Disconnected(ids, local_ns or one.header.opened_ns)
             session, seen = one.header.session, one.header.events_before
             self.summary.bytes += one.begin

@@ -31,7 +31,7 @@ def unsettled(folder: Path) -> dict[int, list[Path]]:
         if header.segment == len(sessions.get(header.session, [])):
             sessions.setdefault(header.session, []).append(path)
     for mark in folder.glob(f"*{MARK}"):
-        if sessions.pop(int(mark.stem), None) is None:
+        if mark.stem.isdecimal() and sessions.pop(int(mark.stem), None) is None:
             mark.unlink(missing_ok=True)
     return sessions
 
@@ -44,12 +44,19 @@ def settle(folder: Path, session: int) -> None:
 def signals_again(segments: list[Path]) -> Iterator[list[Signal]]:
     """The signals of one run, found again in the order in which it found them.
 
+    Parameters
+    ----------
+    segments
+        All that the run wrote, from its first on.
+
     Raises
     ------
     CorruptLogError
-        If the run does not say what it looked for.
+        If the first segment is missing, or the run does not say what it looked for.
     """
     log = RawLog(segments)
+    if log.header.segment:
+        raise CorruptLogError(f"{segments[0]} must be segment 0 of its run, got {log.header.segment}")
     said = read_log_metadata(log.metadata)
     if said is None:
         raise CorruptLogError(f"{segments[0]} does not say what its run looked for")

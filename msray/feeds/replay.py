@@ -1,7 +1,7 @@
 """Replay: what was recorded, through the pipeline that runs live, as fast as it goes or at a chosen speed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from msray.feeds.recording import Recordings, open_recordings
 from msray.feeds.segment import SUFFIX, segment_paths
 from msray.feeds.time_order import cut, event_ns, in_time_order
 from msray.market import Instrument, Signal
-from msray.prediction import Arrived, LogEvent
+from msray.prediction import Arrived, Began, LogEvent
 
 GRAIN_NS = SECOND
 """Unpaced, instruments of recordings may be this far ahead of each other: a fold never looks across."""
@@ -59,10 +59,17 @@ class LogReplay:
     ----------
     log
         Opened.
+
+    Attributes
+    ----------
+    is_as_written
+        Whether each run is folded with the words and calibrations that it began with, which is how it gives the
+        signals that it gave. Otherwise those of the pipeline are in force throughout.
     """
 
     def __init__(self, log: RawLog) -> None:
         self.log = log
+        self.is_as_written = False
         self.instruments = log.instruments
         self.total_bytes = log.total_bytes
 
@@ -78,7 +85,10 @@ class LogReplay:
 
     def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
         """See :meth:`Replay.events`; turns of the loop are joined unless the grain is finer than the default."""
-        return self.log.events(most_frames=MOST_FRAMES if grain_ns >= GRAIN_NS else 1)
+        for event in self.log.events(most_frames=MOST_FRAMES if grain_ns >= GRAIN_NS else 1):
+            if isinstance(event, Began) and not self.is_as_written:
+                event = replace(event, metadata={})
+            yield event
 
 
 class RecordingReplay:

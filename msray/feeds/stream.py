@@ -100,7 +100,8 @@ class DataStreamer:
             await asyncio.sleep(0)  # let sockets be read between two events of a backlog
         while not len(self._outlet):
             if self._runner is not None and self._runner.done():
-                self._runner.result()
+                if not self._runner.cancelled():
+                    self._runner.result()
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
@@ -115,7 +116,7 @@ class DataStreamer:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End all connections and close the raw log. What was not iterated over yet is in the log."""
+        """End all connections and close the raw log. What came before is in it, and can still be iterated over."""
         tasks = [*self._keepers, *([self._runner] if self._runner else [])]
         for task in tasks:
             task.cancel()

@@ -175,7 +175,7 @@ class FeedShard:
             clock=self._clock,
         )
         earlier = unsettled(self._folder) if self._folder else {}
-        self._log = self._new_log()
+        self._log = self._new_log(earlier)
         try:
             async with DataStreamer(plan.instruments, self._source, raw_log=self._log, clock=self._clock) as stream:
                 await self._work(stream, earlier)
@@ -274,7 +274,7 @@ class FeedShard:
     def _folder(self) -> Path | None:
         return self.plan.raw_log / self.plan.name if self.plan.raw_log else None
 
-    def _new_log(self) -> RawLogWriter | None:
+    def _new_log(self, earlier: Mapping[int, list[Path]]) -> RawLogWriter | None:
         if self._folder is None:
             return None
         return RawLogWriter(
@@ -283,6 +283,7 @@ class FeedShard:
             self._clock,
             metadata=self._metadata,
             retention_hours=self.plan.retention_hours,
+            spare=[path for segments in earlier.values() for path in segments],
         )
 
     async def _recover(self, earlier: Mapping[int, list[Path]]) -> None:
@@ -292,11 +293,12 @@ class FeedShard:
             try:
                 while (signals := await asyncio.to_thread(next, steps, None)) is not None:
                     await self._store_again(signals)
-            except (FeedError, UsageError) as error:
+            except (FeedError, UsageError, OSError) as error:
                 self._not_recovered.append(f"run {session} could not be gone through again: {error}")
-                continue
-            if self._folder is not None:
-                settle(self._folder, session)
+            else:
+                settle(segments[0].parent, session)
+            if self._log is not None:
+                self._log.spared.difference_update(segments)
 
     async def _store_again(self, signals: Sequence[Signal]) -> None:
         """Store, without leases: the instruments of an earlier run may be another shard's today."""

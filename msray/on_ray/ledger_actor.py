@@ -10,6 +10,7 @@ import ray
 from msray.api.in_process import commits_into
 from msray.api.ledger_metrics import ledger_sample
 from msray.detectors import Calibration
+from msray.errors import MsrayError
 from msray.feeds.clock import SystemClock
 from msray.on_ray.calls import answer, ours
 from msray.on_ray.session import LEDGER, NAMESPACE, find
@@ -39,6 +40,11 @@ class LedgerService:
     async def store(self, batch: Batch) -> Receipt:
         """Store a batch; returns when it is durable."""
         return await self._store.store(batch)
+
+    async def store_all(self, batches: Sequence[Batch]) -> list[Receipt | MsrayError]:
+        """Store batches that have nothing to do with one another; what became of each, once all are settled."""
+        outcomes = await asyncio.gather(*map(self._store.store, batches), return_exceptions=True)
+        return [_receipt_or_refusal(outcome) for outcome in outcomes]
 
     async def get(self, signal_id: str) -> StoredSignal | None:
         """The signal of an id."""
@@ -99,6 +105,12 @@ class LedgerService:
     async def close(self) -> None:
         """Commit what waits and let go of the ledger."""
         await asyncio.to_thread(self._store.close)
+
+
+def _receipt_or_refusal(outcome: Receipt | BaseException) -> Receipt | MsrayError:
+    if isinstance(outcome, Receipt | MsrayError):
+        return outcome
+    raise outcome
 
 
 class RemoteLedger:

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 from ray import serve
 
 from msray.api.app import create_app
@@ -16,15 +18,37 @@ from msray.errors import UnavailableError
 from msray.feeds.clock import SystemClock
 from msray.on_ray.board import BoardView
 from msray.on_ray.calls import answer
+from msray.on_ray.gathered_ledger import GatheredLedger
 from msray.on_ray.ledger_actor import RemoteLedger
+from msray.on_ray.scaling import Load
 from msray.on_ray.session import API_APP, BOARD, LEDGER, find
 from msray.telemetry.metrics import Figures, Sample, exposition
 
 LOOK_S = 0.2
 METRICS_KEPT_S = 1.0
 STALE_S = 5.0
-MAX_ONGOING = 1000
-"""Requests under way on a replica; an open socket counts as one, and the default of 5 would starve the others."""
+SERVE_LOGGING = {"log_level": "WARNING"}
+ROUTE_PREFIX = "/"
+OPTIONS: dict[str, Any] = {
+    "name": "Api",
+    # An open socket holds one of these as long as it is open, and with the default of 5 few would starve the others;
+    # the app has limits of its own, of sockets and of submissions.
+    "max_ongoing_requests": 1000,
+    "graceful_shutdown_timeout_s": 10.0,
+    "ray_actor_options": {"num_cpus": 0.0},
+    "autoscaling_config": {
+        "min_replicas": 1,
+        "max_replicas": 2,
+        # HTTP requests under way, not open sockets: the policy sees to that.
+        "target_ongoing_requests": 16.0,
+        "look_back_period_s": 15.0,
+        "upscale_delay_s": 3.0,
+        "downscale_delay_s": 30.0,
+        "policy": {"policy_function": "msray.on_ray.scaling:replicas_for_requests"},
+    },
+    "logging_config": {"enable_access_log": False, "log_level": "WARNING"},
+}
+"""Of the deployment."""
 
 
 class Watcher:
@@ -97,59 +121,64 @@ class Watcher:
         self._looked_ns = self._clock.monotonic_ns()
 
 
-def build_app(config: ApiConfig) -> Any:
-    """The Serve application.
+class Api:
+    """One replica.
 
     Parameters
     ----------
     config
-        Of the API; the ledger it names is not opened here, the session's actor has it.
+        Of the API; a key that it does not hold is read from the replica's environment, ``MSRAY_API_KEY``.
+    ticket_secret
+        See :class:`~msray.api.state.ApiState`.
     """
-    ticket_secret = secrets.token_bytes(32)
 
-    class Api:
-        """One replica."""
+    def __init__(self, config: ApiConfig, ticket_secret: bytes) -> None:
+        config = with_key_of_the_environment(config)
+        figures = Figures()
+        self._load = Load(figures)
+        self._watcher = Watcher(config, figures)
+        self._app = create_app(
+            ApiState(
+                store=GatheredLedger(find(LEDGER)),
+                books=self._watcher,
+                metrics=self._watcher,
+                readiness=self._watcher,
+                clock=SystemClock(),
+                figures=figures,
+                profile=config.profile,
+                cors_origins=config.cors_origins,
+                ticket_secret=ticket_secret,
+            ),
+            config.key_ring(),
+        )
+        self._watching = asyncio.get_running_loop().create_task(self._watcher.watch())
 
-        def __init__(self) -> None:
-            figures = Figures()
-            self._watcher = Watcher(config, figures)
-            self._app = create_app(
-                ApiState(
-                    store=RemoteLedger(find(LEDGER)),
-                    books=self._watcher,
-                    metrics=self._watcher,
-                    readiness=self._watcher,
-                    clock=SystemClock(),
-                    figures=figures,
-                    profile=config.profile,
-                    cors_origins=config.cors_origins,
-                    ticket_secret=ticket_secret,
-                ),
-                config.key_ring(),
-            )
-            self._watching = asyncio.get_running_loop().create_task(self._watcher.watch())
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return self._app
 
-        def __serve_build_asgi_app__(self) -> FastAPI:
-            return self._app
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What the policy is told of this replica; Serve asks a few times in ``look_back_period_s``."""
+        return self._load.look()
 
-    deployment = serve.deployment(
-        name="Api",
-        max_ongoing_requests=MAX_ONGOING,
-        graceful_shutdown_timeout_s=10,
-        ray_actor_options={"num_cpus": 0},
-        autoscaling_config={
-            "min_replicas": 1,
-            "max_replicas": 2,
-            "target_ongoing_requests": 16,
-            "upscale_delay_s": 3,
-            "downscale_delay_s": 30,
-        },
-        logging_config={"enable_access_log": False, "log_level": "WARNING"},
-    )(serve.ingress()(Api))
-    return deployment.bind()
+
+def build_app(config: ApiConfig) -> Any:
+    """The Serve application; ``cluster/serve.yaml`` names this function, and says the same options.
+
+    Parameters
+    ----------
+    config
+        Of the API. The ledger it names is not opened here, the session's actor has it; host and port are Serve's.
+    """
+    return serve.deployment(**OPTIONS)(serve.ingress()(Api)).bind(config, secrets.token_bytes(32))
 
 
 def start_api(config: ApiConfig) -> None:
     """Deploy the application and wait until it answers."""
-    serve.start(http_options={"host": config.host, "port": config.port}, logging_config={"log_level": "WARNING"})
-    serve.run(build_app(config), name=API_APP, route_prefix="/")
+    serve.start(http_options={"host": config.host, "port": config.port}, logging_config=SERVE_LOGGING)
+    serve.run(build_app(config), name=API_APP, route_prefix=ROUTE_PREFIX)
+
+
+def with_key_of_the_environment(config: ApiConfig) -> ApiConfig:
+    """The configuration with the key of ``MSRAY_API_KEY``, unless it has one."""
+    key = os.environ.get("MSRAY_API_KEY")
+    return config if config.api_key or not key else config.model_copy(update={"api_key": SecretStr(key)})

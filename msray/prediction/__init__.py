@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from msray.prediction.calibration import CalibrationTask
     from msray.prediction.engine import PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
-    from msray.prediction.log import Arrived, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
+    from msray.prediction.log import Arrived, Began, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
     from msray.prediction.pipeline import Pipeline
     from msray.prediction.solver import Solver, ThreadSolver
 
 __all__ = [
     "Arrived",
+    "Began",
     "CalibrationConfig",
     "CalibrationTask",
     "DetectionConfig",
@@ -40,7 +41,7 @@ _PLACES = {
     "calibration": ("CalibrationTask",),
     "engine": ("PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
-    "log": ("Arrived", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
+    "log": ("Arrived", "Began", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
     "pipeline": ("Pipeline",),
     "solver": ("Solver", "ThreadSolver"),
 }

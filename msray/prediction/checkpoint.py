@@ -7,7 +7,7 @@ import msgspec
 from msray.errors import CorruptLogError
 from msray.market import Instrument
 
-_MAGIC = b"MSRAYCP1"
+_MAGIC = b"MSRAYCP2"
 
 
 class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

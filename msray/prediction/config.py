@@ -56,7 +56,7 @@ class WatchConfig(_Words):
 class CalibrationConfig(_Words):
     """Which bars of an epoch show what is normal, unless a file says so."""
 
-    bars: Annotated[int, Field(ge=50, le=100_000)] = 600
+    bars: Annotated[int, Field(ge=60, le=100_000)] = 600
     """Number of bars a calibration is made from."""
     first_bar: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """First of them, counted from the epoch's first bar."""

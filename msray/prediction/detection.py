@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from msray.detectors import Calibration, new_watch
 from msray.detectors import kernels as detector
-from msray.errors import ConfigError
+from msray.errors import ConfigError, CorruptLogError
 from msray.features import column
 from msray.market import UNCALIBRATED, Signal, signal_id
 from msray.prediction import kernels as k
@@ -14,7 +14,8 @@ from msray.prediction.config import DetectionConfig
 
 _TRANSFORMS = {"none": k.IDENTITY, "abs": k.ABS, "sqrt": k.SQRT}
 CARRY_LIMIT_BARS = 3600
-"""Silence, in bars, over which values are carried on; a longer one starts features and detectors anew."""
+"""Silence, in bars, over which values are carried on. A longer one starts features and detectors anew, and so does time
+that goes back so far: one message from the future must not keep every later bar from being closed."""
 
 
 class Detection:
@@ -74,7 +75,9 @@ class Detection:
         self._write_watches()
 
     def restore(self, calibration: Calibration | None, arena: NDArray[np.int64]) -> None:
-        """Take up an arena saved under the same configuration."""
+        """Take up an arena saved under the same configuration; CorruptLogError if it is of another layout."""
+        if len(arena) != len(self.arena):
+            raise CorruptLogError(f"detection state must have {len(self.arena)} words, got {len(arena)}")
         self.calibration = calibration
         self.arena = arena
 
@@ -98,7 +101,7 @@ class Detection:
         watch = self.config.watches[alarm["watch"]]
         digest = UNCALIBRATED if self.calibration is None else self.calibration.digest
         event_ns, event_id, direction = int(alarm["event_ns"]), int(alarm["event_id"]), int(alarm["direction"])
-        instance = f"{watch.detector}/{watch.feature}/{watch.at}/{watch.transform}/{self.config.bar_ms}"
+        instance = f"{watch.name}/{watch.detector}/{watch.feature}/{watch.at}/{watch.transform}/{self.config.bar_ms}"
         shares = (alarm["share_0"], alarm["share_1"], alarm["share_2"])
         return Signal(
             signal_id=signal_id(

@@ -118,6 +118,11 @@ class PredictionEngine:
         return int(self._detection.arena[k.CROSSED])
 
     @property
+    def stays_crossed(self) -> bool:
+        """Whether the book was crossed after each of the last three depth messages: the caller declares a gap then."""
+        return int(self._detection.arena[k.CROSSED_RUN]) >= k.CROSSED_LIMIT
+
+    @property
     def closed_bars(self) -> int:
         """Bars closed in this epoch, the partial one at its beginning not counted."""
         return max(int(self._detection.arena[k.CLOSED]), 0)
@@ -143,6 +148,12 @@ class PredictionEngine:
         """Update id of the newest row."""
         return int(self._detection.arena[k.LAST_ID])
 
+    def count_on(self, other: "PredictionEngine") -> None:
+        """Take over what another engine counted."""
+        self.counts = other.counts
+        for word in (k.CROSSED, k.CHANGES):
+            self._detection.arena[word] = other._detection.arena[word]
+
     def fold(self, records: Records) -> tuple[list[Signal], int]:
         """Fold records of the input log.
 
@@ -156,8 +167,8 @@ class PredictionEngine:
         signals
             What the detectors found.
         folded
-            Number of records folded. Short of all of them, the book stayed crossed for three depth messages: the
-            caller declares a gap there.
+            Number of records folded. Behind the third depth message running that left the book crossed none is:
+            :attr:`stays_crossed` says so, and the caller declares a gap there.
         """
         signals: list[Signal] = []
         messages, at = records.messages, 0
@@ -199,14 +210,14 @@ class PredictionEngine:
             If the bytes are damaged, or of another version, instrument or configuration.
         """
         saved = read_checkpoint(data, self.instrument.id, self._detection.config.whole_digest())
+        calibration = None if saved.calibration is None else Calibration.from_json(saved.calibration)
+        self._detection.restore(calibration, np.frombuffer(saved.detection, np.int64).copy())
         self.instrument = saved.instrument
         self.is_synced, self.epoch_id = saved.is_synced, saved.epoch_id
         self.counts = EngineCounts(**saved.counts)
         self.book = L2Book(saved.instrument)
         self.book.arena = np.frombuffer(saved.book, np.int64).copy()
         self._features = np.frombuffer(saved.features, np.int64).copy()
-        calibration = None if saved.calibration is None else Calibration.from_json(saved.calibration)
-        self._detection.restore(calibration, np.frombuffer(saved.detection, np.int64).copy())
         self.calibration_task = None
 
     def _run(self, records: Records, at: int, signals: list[Signal]) -> int:

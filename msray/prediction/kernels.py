@@ -164,7 +164,7 @@ def fold(
             bar = message.event_ns // bar_ns
             if detection[BAR] == NOT_STARTED:
                 detection[BAR] = bar
-            if bar - detection[BAR] > detection[CARRY_LIMIT]:
+            if abs(bar - detection[BAR]) > detection[CARRY_LIMIT]:
                 stop = TIME_JUMP
                 break
             while detection[BAR] < bar:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from msray.book import BookSync, FeedFigures, Quality
-from msray.market import DEPTH, GapReason, Records, Signal
+from msray.market import GapReason, Records, Signal
 from msray.prediction.engine import PredictionEngine
 from msray.venues import Reason
 
@@ -39,6 +39,13 @@ class Lane:
         for gap in self.sync.disconnected(local_ns):
             self.engine.fold(gap)
 
+    def begin(self, sync: BookSync, engine: PredictionEngine, local_ns: int) -> None:
+        """Start over with new machines; what was counted goes on."""
+        self.disconnected(local_ns)
+        sync.counts = self.sync.counts
+        engine.count_on(self.engine)
+        self.sync, self.engine = sync, engine
+
     def quality(self) -> Quality:
         """The figures of the feed and its book, now."""
         counts = self.sync.counts
@@ -57,12 +64,11 @@ class Lane:
 
     def _fold(self, part: Records) -> list[Signal]:
         signals, folded = self.engine.fold(part)
-        if folded < len(part):
+        if self.engine.stays_crossed:
             self._give_up(part, folded)
         return signals
 
     def _give_up(self, part: Records, folded: int) -> None:
         """The book stayed crossed: what the venue sent cannot be true, start over behind the last message folded."""
-        last = max(i for i in range(folded) if part.messages["kind"][i] == DEPTH)
-        gap = self.sync.lose(GapReason.CROSSED, part[last : last + 1], rest=part[folded:])
+        gap = self.sync.lose(GapReason.CROSSED, part[folded - 1 : folded], rest=part[folded:])
         self.engine.fold(gap)

@@ -1,7 +1,7 @@
 """What reaches a pipeline from outside, in its order. Stored, these are the raw log; read back, a replay.
 
-Everything a :class:`~msray.prediction.pipeline.Pipeline` depends on is one of these three, so applying a stored log
-gives the books, gaps and signals of the run that wrote it.
+Everything a :class:`~msray.prediction.pipeline.Pipeline` depends on is one of these, so applying a stored log gives the
+books, gaps and signals of the runs that wrote it.
 """
 
 import json
@@ -65,6 +65,19 @@ class Disconnected:
     local_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Began(Disconnected):
+    """A run began, in a log that may hold several: nothing is known any more but what the run says that it knew.
+
+    Attributes
+    ----------
+    metadata
+        See :func:`log_metadata`. Where it says nothing, the words and the calibrations in force stay.
+    """
+
+    metadata: Mapping[str, Any]
+
+
 LogEvent = Arrived | Requested | Disconnected
 
 
@@ -89,6 +102,6 @@ def read_log_metadata(metadata: Mapping[str, Any]) -> tuple[DetectionConfig, dic
     try:
         detection = DetectionConfig.model_validate(metadata["detection"])
         calibrations = [Calibration.from_json(json.dumps(one)) for one in metadata.get("calibrations", [])]
-    except (ValidationError, MsrayError) as error:
+    except (ValidationError, MsrayError, TypeError) as error:
         raise CorruptLogError(f"the configuration in the raw log cannot be read: {error}") from error
     return detection, {one.instrument: one for one in calibrations}

@@ -12,7 +12,7 @@ from msray.market import Instrument, Records, Signal
 from msray.prediction.config import DetectionConfig
 from msray.prediction.engine import PredictionEngine, RowSink
 from msray.prediction.lane import Lane
-from msray.prediction.log import Arrived, LogEvent, Requested
+from msray.prediction.log import Arrived, Began, LogEvent, Requested, read_log_metadata
 from msray.prediction.solver import Solver
 from msray.venues import Decoder, Reason, find_venue
 
@@ -49,26 +49,23 @@ class Pipeline:
         sink: Callable[[str], RowSink | None] | None = None,
         timer: Callable[[], int] = int,
     ) -> None:
+        self._instruments = tuple(instruments)
+        self._detection = detection
+        self._limits = limits
+        self._solver = solver
+        self._sink = sink
         self._timer = timer
         self.lanes: dict[str, Lane] = {}
         self.refused: Counter[Reason] = Counter()
-        by_venue: dict[str, list[Instrument]] = {}
         for instrument in instruments:
             if instrument.id in self.lanes:
                 raise UsageError(f"instrument {instrument.id} is named twice")
-            by_venue.setdefault(instrument.venue, []).append(instrument)
-            self.lanes[instrument.id] = Lane(
-                BookSync(instrument, find_venue(instrument.venue).rule, limits),
-                PredictionEngine(
-                    instrument,
-                    detection,
-                    calibration=(calibrations or {}).get(instrument.id),
-                    solver=solver,
-                    sink=sink(instrument.id) if sink else None,
-                ),
-            )
-        self._decoders = {venue: Decoder(members) for venue, members in by_venue.items()}
-        self._lanes = {venue: [self.lanes[i.id] for i in members] for venue, members in by_venue.items()}
+            engine = self._new_engine(instrument, (calibrations or {}).get(instrument.id))
+            self.lanes[instrument.id] = Lane(self._new_sync(instrument), engine)
+        self._decoders = self._new_decoders()
+        self._lanes = {
+            venue: [self.lanes[one.id] for one in decoder.instruments] for venue, decoder in self._decoders.items()
+        }
 
     def apply(self, event: LogEvent) -> list[Signal]:
         """Take the next event of the log; returns the signals it raised, in event order for each instrument."""
@@ -76,6 +73,8 @@ class Pipeline:
             return self._arrived(event)
         if isinstance(event, Requested):
             self.lanes[event.instrument].sync.requested(event.local_ns)
+        elif isinstance(event, Began):
+            self._begin(event)
         else:
             for instrument_id in event.instruments:
                 self.lanes[instrument_id].disconnected(event.local_ns)
@@ -84,6 +83,30 @@ class Pipeline:
     def wants_snapshots(self, now_ns: int) -> list[str]:
         """Ids of the instruments for which a driver should fetch a snapshot now; ``now_ns`` is local time."""
         return [name for name, lane in self.lanes.items() if lane.sync.wants_snapshot(now_ns)]
+
+    def _begin(self, event: Began) -> None:
+        """Be as the run was when it began; what one before it learned is not known to it."""
+        said = read_log_metadata(event.metadata)
+        if said is not None:
+            self._detection = said[0]
+        for instrument in self._instruments:
+            lane = self.lanes[instrument.id]
+            calibration = lane.engine.calibration if said is None else said[1].get(instrument.id)
+            lane.begin(self._new_sync(instrument), self._new_engine(instrument, calibration), event.local_ns)
+        self._decoders = self._new_decoders()
+
+    def _new_sync(self, instrument: Instrument) -> BookSync:
+        return BookSync(instrument, find_venue(instrument.venue).rule, self._limits)
+
+    def _new_engine(self, instrument: Instrument, calibration: Calibration | None) -> PredictionEngine:
+        sink = self._sink(instrument.id) if self._sink else None
+        return PredictionEngine(instrument, self._detection, calibration=calibration, solver=self._solver, sink=sink)
+
+    def _new_decoders(self) -> dict[str, Decoder]:
+        by_venue: dict[str, list[Instrument]] = {}
+        for instrument in self._instruments:
+            by_venue.setdefault(instrument.venue, []).append(instrument)
+        return {venue: Decoder(members) for venue, members in by_venue.items()}
 
     def _arrived(self, event: Arrived) -> list[Signal]:
         started_ns = self._timer()

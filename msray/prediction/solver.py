@@ -41,17 +41,19 @@ class ThreadSolver:
     def __init__(self, keep: Callable[[Calibration], None]) -> None:
         self._keep = keep
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="calibration")
-        self._begun: dict[bytes, Future[Calibration]] = {}
+        self._begun: dict[str, tuple[bytes, Future[Calibration]]] = {}
 
     def begin(self, task: CalibrationTask) -> None:
-        """See :meth:`Solver.begin`."""
-        self._begun[task.seed] = self._thread.submit(self._solve, task)
+        """See :meth:`Solver.begin`; what the instrument began before, in an epoch that ended, is given up."""
+        if task.instrument in self._begun:
+            self._begun[task.instrument][1].cancel()
+        self._begun[task.instrument] = task.seed, self._thread.submit(self._solve, task)
 
     def finish(self, task: CalibrationTask) -> Calibration:
-        """See :meth:`Solver.finish`."""
-        if task.seed not in self._begun:
+        """See :meth:`Solver.finish`; raises what computing or keeping it raised."""
+        if task.instrument not in self._begun or self._begun[task.instrument][0] != task.seed:
             self.begin(task)
-        return self._begun.pop(task.seed).result()
+        return self._begun.pop(task.instrument)[1].result()
 
     def close(self) -> None:
         """Forget what is not computed yet."""

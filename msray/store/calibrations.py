@@ -1,7 +1,9 @@
 """Calibrations on disk: one JSON document of all instruments, written whole or not at all."""
 
+import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,15 +23,18 @@ def save_calibrations(path: Path, calibrations: Iterable[Calibration]) -> None:
     """
     documents = [json.loads(one.to_json()) for one in sorted(calibrations, key=lambda one: one.instrument)]
     text = json.dumps({"schema": SCHEMA, "calibrations": documents}, indent=1, sort_keys=True) + "\n"
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("w", encoding="utf-8") as file:
+        with partial.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -45,12 +50,15 @@ def load_calibrations(path: Path) -> dict[str, Calibration]:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}", hint="make it with msray calibrate") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no JSON: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ConfigError(f"{path} must be a document of schema {SCHEMA}")
+    documents = document.get("calibrations")
+    if not isinstance(documents, list):
+        raise ConfigError(f"{path}: calibrations must be a list, got {type(documents).__name__}")
     found: dict[str, Calibration] = {}
-    for one in document.get("calibrations") or []:
+    for one in documents:
         try:
             calibration = Calibration.from_json(json.dumps(one))
         except ConfigError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from msray.errors import UnavailableError
+from msray.errors import MsrayError, UnavailableError
 from msray.store.clock import Clock
 from msray.store.group_commit import GroupCommit, Observer
 from msray.store.ledger import Ledger
@@ -56,15 +56,19 @@ class LedgerStore:
         return await self.read(lambda: self.ledger.instruments_of(symbol))
 
     async def read(self, question: Callable[[], T]) -> T:
-        """Ask the ledger something on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, question)
+        """Ask the ledger something on a thread; UnavailableError once it is being closed."""
+        try:
+            asked = self._readers.submit(question)
+        except RuntimeError as error:
+            raise UnavailableError("the ledger is being closed") from error
+        return await asyncio.wrap_future(asked)
 
     async def reasons(self) -> list[str]:
         """Why nothing can be stored now: a commit is tried."""
         try:
             async with asyncio.timeout(_PROBE_S):
                 await self.store(Batch(signals=()))
-        except (UnavailableError, TimeoutError):
+        except (MsrayError, TimeoutError):
             return ["the ledger cannot be written"]
         return []
 

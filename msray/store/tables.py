@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from msray.book import L2Book
-from msray.errors import UsageError
+from msray.errors import UnavailableError, UsageError
 from msray.features import FEATURES
 from msray.market import ASK, MAX_TICK, Signal
 from msray.prediction import Rows
@@ -86,6 +87,8 @@ class TableWriter:
     ------
     UsageError
         If the file cannot be created.
+    UnavailableError
+        Later, if it cannot be written, as on a full disk.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -94,7 +97,10 @@ class TableWriter:
         self._schema = schema
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        if path.is_dir():
+            raise UsageError(f"cannot write {path}: it is a folder")
+        # A name of its own: two tables meant for one path must not be mixed, whoever writes the other one.
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
         try:
             self._writer = pq.ParquetWriter(self._partial, schema, compression="zstd")
         except OSError as error:
@@ -108,21 +114,27 @@ class TableWriter:
         self._waiting_rows += len(batch)
         self.rows += len(batch)
         if self._waiting_rows >= _GROUP_ROWS:
-            self._flush()
+            with self._as_unavailable():
+                self._flush()
 
     def close(self) -> None:
-        """Complete the file and give it its name."""
-        self._flush()
-        self._writer.close()
-        with self._partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        self._partial.replace(self.path)
+        """Complete the file and give it its name; where that fails, leave nothing behind."""
+        try:
+            with self._as_unavailable():
+                self._flush()
+                self._writer.close()
+                with self._partial.open("rb+") as file:
+                    os.fsync(file.fileno())
+                self._partial.replace(self.path)
+        except BaseException:
+            self.abort()
+            raise
 
     def abort(self) -> None:
         """Leave nothing behind; an older file of the same name stays."""
-        self._writer.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._partial.unlink()
+        with contextlib.suppress(OSError):  # a full disk has no room for the end of a file that is to go
+            self._writer.close()
+        self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -136,6 +148,15 @@ class TableWriter:
             self._waiting = []
             self._waiting_rows = 0
 
+    @contextlib.contextmanager
+    def _as_unavailable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot write {self.path}: {error.strerror or error}", hint="free space on its disk, or name another"
+            ) from error
+
 
 class BboTable:
     """A row sink: best prices and sizes after every depth message."""
@@ -144,6 +165,7 @@ class BboTable:
         self._writer = writer
 
     def __call__(self, rows: Rows) -> None:
+        """Write the rows."""
         bid, bid_size, ask, ask_size = rows.bests.T
         instrument = rows.instrument
         self._writer.append(
@@ -164,6 +186,7 @@ class FeatureRows:
         self._writer = writer
 
     def __call__(self, rows: Rows) -> None:
+        """Write the rows."""
         columns = {feature.name: rows.values[:, i].copy() for i, feature in enumerate(FEATURES)}
         self._writer.append({**_keys(rows), "epoch_id": np.full(len(rows.messages), rows.epoch_id), **columns})
 

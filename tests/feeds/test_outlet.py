@@ -131,4 +131,4 @@ def test_a_log_that_may_have_lost_what_it_took_starts_over(tmp_path: Path) -> No
     writer.close()
 
     assert [type(event).__name__ for event in taken(outlet)] == ["Disconnected", "Disconnected", "Requested"]
-    assert [type(e).__name__ for e in RawLog([tmp_path]).events()] == ["Disconnected", "Disconnected", "Requested"]
+    assert [type(e).__name__ for e in RawLog([tmp_path]).events()] == ["Began", "Disconnected", "Requested"]

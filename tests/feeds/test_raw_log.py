@@ -121,6 +121,26 @@ async def test_the_open_segment_is_never_deleted(tmp_path: Path) -> None:
     writer.close()
 
 
+async def test_old_segments_that_somebody_still_reads_are_spared(tmp_path: Path) -> None:
+    """As after a weekend: what an earlier run found is looked for in them first."""
+    clock = ManualClock()
+    for _ in range(3):
+        RawLogWriter(tmp_path, INSTRUMENTS, clock).close()
+        await clock.advance(3600)
+    old = segment.segment_paths(tmp_path)
+    await clock.advance(72 * 3600)
+
+    writer = RawLogWriter(tmp_path, INSTRUMENTS, clock, spare=old[:1])
+    first = segment.segment_paths(tmp_path)
+    writer.spared.clear()
+    await clock.advance(3600)
+    writer.append(Requested(USDM.id, 1))
+
+    assert first[:2] == [old[0], old[2]], "the last one was open until now, as far as its name says"
+    assert segment.segment_paths(tmp_path)[0] == old[2]
+    writer.close()
+
+
 def test_a_second_run_appends_a_segment_even_if_the_clock_was_set_back(tmp_path: Path) -> None:
     for now, marker in ((9_000 * SECOND, 1), (1_000 * SECOND, 2), (1_000 * SECOND, 3)):
         writer = RawLogWriter(tmp_path, INSTRUMENTS, ManualClock(now))
@@ -130,7 +150,7 @@ def test_a_second_run_appends_a_segment_even_if_the_clock_was_set_back(tmp_path:
     events, log = read(tmp_path)
 
     assert log.summary.segments == 3
-    assert [type(e).__name__ for e in events] == ["Disconnected", "Requested"] * 3
+    assert [type(e).__name__ for e in events] == ["Began", "Requested"] * 3
     assert [e.local_ns for e in events if isinstance(e, Requested)] == [1, 2, 3]
 
 

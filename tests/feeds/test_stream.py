@@ -66,6 +66,23 @@ async def test_it_begins_with_nothing_known_and_hands_on_in_order() -> None:
     assert source.is_over
 
 
+async def test_what_came_before_it_was_closed_can_still_be_taken(tmp_path: Path) -> None:
+    """All of it is in the log, so all of it has to be folded."""
+    clock, source = ManualClock(), ToldSource()
+    stream = DataStreamer([USDM], source, raw_log=RawLogWriter(tmp_path, [USDM], clock), clock=clock)
+    await anext(stream)
+    await settle()
+    assert source.outlet is not None
+    for number in range(3):
+        source.outlet.emit(Requested(USDM.id, number))
+
+    await stream.aclose()
+
+    assert [event async for event in stream] == [Requested(USDM.id, number) for number in range(3)]
+    assert len(list(RawLog([tmp_path]).events())) == 2 + 3
+    await stream.aclose()
+
+
 async def test_it_wakes_up_where_nothing_comes() -> None:
     clock, source = ManualClock(), ToldSource()
     async with DataStreamer([USDM], source, clock=clock) as stream:

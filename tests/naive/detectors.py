@@ -60,6 +60,24 @@ def yule_walker(values: NDArray[np.float64], order: int) -> tuple[NDArray[np.flo
     return phi, float(r[0] - phi @ r[1:])
 
 
+def long_run_deviation(values: NDArray[np.float64]) -> float:
+    """Of block means at five levels, each as an autoregression of order 1, the one that says most."""
+    largest = 0.0
+    for length in (1, 2, 4, 8, 16):
+        n = len(values) // length
+        if length > 1 and n < 30:
+            break
+        means = values[: n * length].reshape(n, length).mean(axis=1)
+        squares = float(((means - means.mean()) ** 2).sum())
+        # The mean as it stood before each block, as whoever sees them one by one has it.
+        before = np.cumsum(means)[:-1] / np.arange(1, n)
+        correlation = float(((means[1:] - before) * (means[:-1] - before)).sum()) / squares
+        correlation = min(max(correlation + (1.0 + 3.0 * correlation) / n, 0.0), 0.99)
+        estimate = length * squares / (n - 1) * (1.0 + correlation) / (1.0 - correlation)
+        largest = max(largest, estimate / (1.0 + 2.0 / math.sqrt(n)) if length > 1 else estimate)
+    return math.sqrt(largest)
+
+
 @dataclass
 class NaiveWatch:
     """A calibrated ensemble watch that keeps every value since its last alarm."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from msray.detectors.bootstrap import LEAST_BARS
 from msray.features import FEATURES
 from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchConfig
 
@@ -57,7 +58,7 @@ def test_arl0_alone_replaces_the_default_rate() -> None:
         ({"watches": [{"name": "a", "feature": "mid_prise"}]}, "unknown feature 'mid_prise'"),
         ({"watches": [{"name": "a", "feature": "feed_latency_ms"}]}, "reads local time"),
         ({"watches": [{"name": "a", "feature": "mid_price", "detector": "adwin"}]}, "'focus'"),
-        ({"calibration": {"bars": 49}}, "greater than or equal to 50"),
+        ({"calibration": {"bars": 59}}, "greater than or equal to 60"),
         ({"bars": 1}, "Extra inputs"),
     ],
 )
@@ -108,3 +109,10 @@ def test_the_digest_is_that_of_yesterday() -> None:
     words = DetectionConfig(arl0=500, watches=(WatchConfig(name="imbalance", feature="imbalance_l5"),))
 
     assert words.words_digest() == "b435571e95313525fd59595f54d847e3295e4f1caa4282ee2a5ea38f624eb3d1"
+
+
+def test_the_fewest_bars_that_may_be_asked_for_are_enough_to_learn_from() -> None:
+    """With fewer a watch is silent for ever, and nobody would know why."""
+    CalibrationConfig(bars=LEAST_BARS)
+    with pytest.raises(ValidationError, match=f"greater than or equal to {LEAST_BARS}"):
+        CalibrationConfig(bars=LEAST_BARS - 1)

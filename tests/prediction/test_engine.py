@@ -38,7 +38,7 @@ WORDS = DetectionConfig(
         WatchConfig(name="volatility", feature="return_1s", transform="abs", at="close", detector="cusum"),
         WatchConfig(name="liquidity", feature="depth_bid_l10", transform="sqrt", detector="page_hinkley"),
     ),
-    calibration=CalibrationConfig(bars=100, delay_bars=10),
+    calibration=CalibrationConfig(bars=220, delay_bars=10),
 )
 
 
@@ -174,7 +174,8 @@ def test_a_gap_forgets_the_book_until_the_next_snapshot(calibration: Calibration
 
 def test_calibration_comes_into_force_at_its_bar_and_not_before(whole: list[Signal]) -> None:
     first_bar = int(DATA.records.messages["event_ns"][1]) // (WORDS.bar_ms * 1_000_000) + 1
-    in_force_ns = (first_bar + 110) * WORDS.bar_ms * 1_000_000
+    judged = WORDS.calibration.bars + WORDS.calibration.delay_bars
+    in_force_ns = (first_bar + judged) * WORDS.bar_ms * 1_000_000
 
     for signal in whole:
         assert (signal.calibration == UNCALIBRATED) == (signal.event_ns < in_force_ns + WORDS.bar_ms * 1_000_000)

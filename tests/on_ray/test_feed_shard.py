@@ -1,0 +1,160 @@
+"""A shard as a plain class: what it does about its own past, and when it has to stop."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from msray.errors import UsageError
+from msray.feeds import segment
+from msray.feeds.clock import SystemClock
+from msray.feeds.raw_log import RawLogWriter
+from msray.feeds.raw_log_reader import RawLog
+from msray.feeds.recovery import unsettled
+from msray.market import Instrument
+from msray.on_ray.feed_shard import ShardPlan
+from msray.prediction.warm_up import warm_up
+from msray.simulator.server import Simulator, SimulatorSettings
+from msray.simulator.synthetic import SyntheticSource
+from msray.store.ledger_records import LeaseLostError
+from msray.store.ledger_store import LedgerStore
+from tests.feeds.clocks import ManualClock
+from tests.feeds.runs import EVENTS, live
+from tests.on_ray.shards import Ledger, Running, running
+from tests.prediction.made import CALIBRATED, NEVER_CALIBRATED
+
+TODAY = Instrument(venue="binance_usdm", symbol="TODAYUSDT", price_decimals=1, size_decimals=3, tick=1, grid=1)
+"""Not one of those that the runs before watched."""
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    store = LedgerStore(f"{tmp_path}/ledger.db", clock=SystemClock())
+    yield Ledger(store)
+    store.close()
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[str]:
+    source = SyntheticSource([TODAY.id], 1, start_ns=1_767_225_600_000_000_000, seconds=3600.0)
+    async with Simulator(source, SimulatorSettings(speed=10.0, one_socket=True)) as simulator:
+        yield simulator.url
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """No shard has to wait for a compiler while its market goes on."""
+    warm_up()
+
+
+def plan(endpoint: str, folder: Path | None, instruments: Sequence[Instrument] = (TODAY,)) -> ShardPlan:
+    return ShardPlan(
+        name="shard-0",
+        instruments=tuple(instruments),
+        detection=NEVER_CALIBRATED,
+        endpoint=endpoint,
+        one_socket=True,
+        raw_log=folder,
+    )
+
+
+def problems(one: Running) -> list[str]:
+    """Those that are not about connections."""
+    return [text for text in one.problems if not text.startswith("ws://")]
+
+
+async def test_signals_of_instruments_that_others_have_today_are_found_again_too(
+    endpoint: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shard-0"
+    runs = [live(folder, EVENTS), live(folder, EVENTS, now_ns=1_767_300_000_000_000_000)]
+
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        await one.until(lambda: len(unsettled(folder)) == 1)
+        await one.stop()
+
+    assert {signal.signal_id for signal in ledger.signals()} >= {name for run in runs for name in run.signals()}
+    assert unsettled(folder) == {}
+    assert problems(one) == []
+
+
+async def test_finding_again_waits_for_a_ledger_that_is_not_there(
+    endpoint: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    run = live(tmp_path / "shard-0", EVENTS)
+    ledger.failures = 2
+
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        await one.until(lambda: len(unsettled(tmp_path / "shard-0")) == 1)
+        await one.stop()
+
+    assert {signal.signal_id for signal in ledger.signals()} >= set(run.signals())
+
+
+async def test_a_run_that_cannot_be_gone_through_is_told_and_not_settled(
+    endpoint: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shard-0"
+    RawLogWriter(folder, [TODAY], ManualClock(), metadata={"detection": {"later_version": 1}}).close()
+    (session,) = unsettled(folder)
+    run = live(folder, EVENTS, now_ns=1_767_300_000_000_000_000)
+
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        await one.until(lambda: bool(problems(one)) and run.session not in unsettled(folder))
+        await one.stop()
+
+    assert list(unsettled(folder)) == [session]
+    assert len(problems(one)) == 1
+    assert f"run {session} could not be gone through again" in problems(one)[0]
+    assert {signal.signal_id for signal in ledger.signals()} >= set(run.signals())
+
+
+async def test_a_calibration_for_other_words_is_let_be(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:
+    words = CALIBRATED.model_copy(update={"arl0": 21.0})
+    calibration = next(iter(live(tmp_path / "elsewhere", EVENTS, words=words).calibrations.values()))
+    other = replace(calibration, instrument=TODAY.id)
+    ledger.keep_calibration(other)
+
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        await one.until(lambda: any(shown.state == "synced" for shown in one.shard.snapshots()))
+        await one.stop()
+
+    metadata = RawLog([tmp_path / "shard-0"]).metadata
+    assert metadata["calibrations"] == []
+    assert problems(one) == []
+
+
+async def test_who_lost_its_lease_stops_and_says_so(
+    endpoint: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msray.on_ray.feed_shard.LEASE_S", 0.3)
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        await one.until(lambda: any(shown.state == "synced" for shown in one.shard.snapshots()))
+
+        await ledger.lease([TODAY.id], "somebody else", 30.0)
+
+        with pytest.raises(LeaseLostError):
+            await asyncio.wait_for(asyncio.shield(one.task), 20)
+    assert len(unsettled(tmp_path / "shard-0")) == 1, "the next one looks again"
+
+
+async def test_without_a_raw_log_it_runs_and_stops(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:
+    async with running(plan(endpoint, None), ledger) as one:
+        await one.until(lambda: any(shown.state == "synced" for shown in one.shard.snapshots()))
+        await one.stop()
+
+    assert segment.segment_paths(tmp_path) == []
+    assert one.updates[-1].instruments[0].state == "synced"
+
+
+async def test_a_raw_log_that_somebody_else_writes_is_refused(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:
+    writer = RawLogWriter(tmp_path / "shard-0", [TODAY], ManualClock())
+
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        with pytest.raises(UsageError, match="being written by another process"):
+            await asyncio.wait_for(asyncio.shield(one.task), 20)
+    with contextlib.suppress(OSError):
+        writer.close()

@@ -1,0 +1,147 @@
+"""The API on Ray Serve: in both of its modes, from the code and from ``cluster/serve.yaml``."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from msray.api.config import ApiConfig
+from msray.on_ray.environment import free_port, prepare
+from tests.end_to_end.running import REPOSITORY, get, until
+from tests.on_ray.serve_program import served
+
+pytest.importorskip("ray")
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+YAML = REPOSITORY / "cluster" / "serve.yaml"
+NOT_OF_A_FILE = {"host", "port", "ledger_url", "keys_file", "api_key"}
+"""Fields of the API that are Serve's, the ledger actor's, or secret."""
+SIGNAL = {"symbol": "BTCUSDT", "venue": "binance_usdm", "signal_type": "imbalance", "score": 0.5, "price": 61_000.5}
+MODES = {"haproxy": {}, "default": {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}}
+
+
+def the_file() -> dict[str, Any]:
+    return dict(yaml.safe_load(YAML.read_text()))
+
+
+def test_the_file_says_the_options_of_the_code_and_no_others() -> None:
+    prepare()
+    from ray.serve.schema import ServeDeploySchema
+
+    from msray.on_ray.serving import OPTIONS, ROUTE_PREFIX, SERVE_LOGGING, build_app
+    from msray.on_ray.session import API_APP
+
+    said = the_file()
+    (application,) = said["applications"]
+
+    assert ServeDeploySchema.model_validate(said).applications[0].deployment_names == ["Api"]
+    assert said.keys() == {"proxy_location", "http_options", "logging_config", "applications"}
+    assert said["logging_config"] == SERVE_LOGGING
+    assert application.pop("args").keys() == ApiConfig.model_fields.keys() - NOT_OF_A_FILE
+    assert application == {
+        "name": API_APP,
+        "route_prefix": ROUTE_PREFIX,
+        "import_path": f"{build_app.__module__}:{build_app.__name__}",
+        "deployments": [OPTIONS],
+    }
+
+
+def test_the_file_says_the_defaults_of_the_api() -> None:
+    said = the_file()
+
+    config = ApiConfig(**said["http_options"], **said["applications"][0]["args"])
+
+    assert config == ApiConfig()
+
+
+def test_a_replica_reads_its_key_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare()
+    from msray.on_ray.serving import with_key_of_the_environment
+
+    monkeypatch.setenv("MSRAY_API_KEY", "sesame")
+    assert with_key_of_the_environment(ApiConfig()).api_key == SecretStr("sesame")
+    assert with_key_of_the_environment(ApiConfig(api_key=SecretStr("own"))).api_key == SecretStr("own")
+    monkeypatch.delenv("MSRAY_API_KEY")
+    assert with_key_of_the_environment(ApiConfig()).api_key is None
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_signal_that_was_posted_is_read_back(mode: str, tmp_path: Path) -> None:
+    with served(tmp_path, MODES[mode]) as api:
+        answer = httpx.post(f"{api.url}/api/v1/signals", json=SIGNAL)
+        read = httpx.get(f"{api.url}/api/v1/signals/{answer.json()['signal_id']}")
+        commands = api.commands()
+
+    assert (answer.status_code, read.status_code) == (201, 200)
+    assert {key: read.json()[key] for key in ("signal_type", "score", "price")} == {
+        key: SIGNAL[key] for key in ("signal_type", "score", "price")
+    }
+    assert any("haproxy" in command and "ray::" not in command for command in commands) == (mode == "haproxy")
+
+
+class Cluster(NamedTuple):
+    """A cluster with a ledger, a board and a dashboard; no API yet."""
+
+    dashboard: str
+    port: int
+
+    def applications(self) -> Any:
+        """All that the dashboard says of Serve."""
+        token = (Path.home() / ".ray" / "auth_token").read_text().strip()
+        return get(f"{self.dashboard}/api/serve/applications/", Authorization=f"Bearer {token}")
+
+    def is_ready(self) -> bool:
+        """Whether the API says so."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    prepare()
+    from msray.on_ray import session
+    from msray.on_ray.board import start_board
+    from msray.on_ray.ledger_actor import start_ledger
+
+    dashboard = session.start_local(dashboard=True)
+    try:
+        start_ledger(str(tmp_path_factory.mktemp("serve") / "ledger.db"))
+        start_board()
+        yield Cluster(dashboard, free_port(8000))
+    finally:
+        session.leave()
+
+
+def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster, tmp_path: Path) -> None:
+    from ray import serve
+
+    from msray.on_ray.serving import start_api
+
+    start_api(ApiConfig(port=cluster.port))
+    until(cluster.is_ready, 30)
+    by_code = cluster.applications()
+    serve.delete("api")
+
+    file = tmp_path / "serve.yaml"
+    file.write_text(yaml.safe_dump({**the_file(), "http_options": {"host": "127.0.0.1", "port": cluster.port}}))
+    serve_command = [str(Path(sys.executable).with_name("serve")), "deploy", "--address", cluster.dashboard]
+    subprocess.run([*serve_command, str(file)], check=True, cwd=REPOSITORY, timeout=60)
+    until(lambda: cluster.applications()["applications"]["api"]["status"] == "RUNNING", 60)
+    until(cluster.is_ready, 30)
+    by_file = cluster.applications()
+
+    assert _what_runs(by_file) == _what_runs(by_code)
+    assert by_file["applications"]["api"]["source"] != by_code["applications"]["api"]["source"]
+
+
+def _what_runs(said: Any) -> Any:
+    application = said["applications"]["api"]
+    deployments = {name: one["deployment_config"] for name, one in application["deployments"].items()}
+    return said["http_options"], said["proxy_location"], application["route_prefix"], deployments

@@ -22,7 +22,7 @@ def calibrate(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")] = Path("calibration.json"),
-    bars: Annotated[int | None, typer.Option(min=50, help="Bars to learn from; else as configured.")] = None,
+    bars: Annotated[int | None, typer.Option(min=60, help="Bars to learn from; else as configured.")] = None,
     first_bar: Annotated[int | None, typer.Option(min=0, help="First of them, counted from the epoch's first.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,

@@ -5,18 +5,21 @@ from pathlib import Path
 
 from msray.detectors import Calibration
 from msray.errors import ConfigError
+from msray.prediction import DetectionConfig, check_calibration
 from msray.store.calibrations import load_calibrations
 
 
-def calibrations_for(file: Path, instruments: Collection[str]) -> dict[str, Calibration]:
+def calibrations_for(file: Path, instruments: Collection[str], words: DetectionConfig) -> dict[str, Calibration]:
     """Those of these instruments.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, or has none of them.
+        If the file cannot be read, has none of them, or was made for other words.
     """
     known = {name: one for name, one in load_calibrations(file).items() if name in instruments}
     if not known:
         raise ConfigError(f"{file} has no calibration of {', '.join(sorted(instruments))}")
+    for name, calibration in known.items():
+        check_calibration(calibration, name, words)
     return known

@@ -146,7 +146,7 @@ def _plan(
     file = settings.detection.calibration.file
     return LivePlan(
         instruments=listings.instruments,
-        calibrations=() if file is None else tuple(calibrations_for(file, named).values()),
+        calibrations=() if file is None else tuple(calibrations_for(file, named, settings.detection).values()),
         ledger_url=settings.ledger,
         detection=settings.detection,
         endpoint=endpoint or settings.endpoint,

@@ -57,6 +57,9 @@ def replay(  # noqa: PLR0913 (a flag each)
     from msray.store.ledger_records import parse_time
 
     out: Output = context.obj
+    files = [one.resolve() for one in (bbo, depth, features, signals) if one is not None]
+    if len(set(files)) < len(files):
+        raise UsageError("--bbo, --depth, --features and --signals must name different files")
     opened = open_replay(paths, venue=venue)
     words, known = _words(opened, config, calibration)
     clock = SystemClock()
@@ -98,7 +101,7 @@ def _words(
     if isinstance(opened, LogReplay):
         opened.is_as_written = said is not None and file is None
     if file is not None:
-        known = calibrations_for(file, {instrument.id for instrument in opened.instruments})
+        known = calibrations_for(file, {instrument.id for instrument in opened.instruments}, words)
     return words, known
 
 

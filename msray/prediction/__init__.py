@@ -10,6 +10,7 @@ from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchCon
 
 if TYPE_CHECKING:
     from msray.prediction.calibration import CalibrationTask
+    from msray.prediction.detection import check_calibration
     from msray.prediction.engine import PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
     from msray.prediction.log import Arrived, Began, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
@@ -33,12 +34,14 @@ __all__ = [
     "Solver",
     "ThreadSolver",
     "WatchConfig",
+    "check_calibration",
     "log_metadata",
     "read_log_metadata",
 ]
 
 _PLACES = {
     "calibration": ("CalibrationTask",),
+    "detection": ("check_calibration",),
     "engine": ("PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
     "log": ("Arrived", "Began", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),

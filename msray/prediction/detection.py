@@ -38,7 +38,7 @@ class Detection:
         self._words = config.words_digest()
         self._columns = [column(watch.feature) for watch in config.watches]
         if calibration is not None:
-            _check(calibration, instrument_id, config)
+            check_calibration(calibration, instrument_id, config)
         watches = len(config.watches)
         bars = config.calibration.bars
         keep_at = k.HEADER + watches * k.SAMPLE_WORDS
@@ -134,7 +134,14 @@ class Detection:
             )
 
 
-def _check(calibration: Calibration, instrument_id: str, config: DetectionConfig) -> None:
+def check_calibration(calibration: Calibration, instrument_id: str, config: DetectionConfig) -> None:
+    """Whether a calibration is one for an instrument and these words.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
     if calibration.instrument != instrument_id:
         raise ConfigError(f"calibration is for {calibration.instrument}, not for {instrument_id}")
     if calibration.words_digest != config.words_digest():

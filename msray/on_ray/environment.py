@@ -15,8 +15,8 @@ _SWITCHES = {
 }
 """Token mode, since Ray listens on all interfaces whatever it is told; HAProxy, since it takes a tenth of the time; no
 long wait where open sockets or a node end, since shards have been stopped before."""
-_PROXY_PORTS = {"RAY_SERVE_HAPROXY_METRICS_PORT": 9101, "RAY_SERVE_HAPROXY_STATS_PORT": 8404}
-"""Of each cluster's HAProxy; it does not start where another one has them."""
+_PROXY_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT")
+"""Of each cluster's HAProxy; with Ray's defaults, two clusters on one machine would want the same."""
 
 
 def prepare() -> None:
@@ -27,7 +27,7 @@ def prepare() -> None:
 
 def proxy_ports() -> dict[str, str]:
     """Variables for a cluster that is about to be started: ports that are free, but for those the user has set."""
-    return {name: os.environ.get(name, str(free_port(first))) for name, first in _PROXY_PORTS.items()}
+    return {name: os.environ.get(name, str(free_port(0))) for name in _PROXY_PORTS}
 
 
 def free_port(first: int) -> int:

@@ -37,7 +37,9 @@ def add_examples() -> None:
 
 def spawn(*words: str) -> subprocess.Popen[str]:
     """The command with the example verbs, as a process."""
-    code = RUN_MAIN + "sys.exit(app.main())"
+    # Who runs the tests in the background may have ctrl-C ignored, which a process hands on.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = listening + RUN_MAIN + "sys.exit(app.main())"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ.get("PYTHONPATH", "")))}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code, *words], env=environment, **pipes)

@@ -17,7 +17,7 @@ from figures import Figure, arguments, median_seconds, report
 from msray.book import L2Book
 from msray.features import FeatureEngineering
 from msray.market import ASK
-from msray.prediction import DetectionConfig, PredictionEngine
+from msray.prediction import CalibrationConfig, DetectionConfig, PredictionEngine
 from msray.venues import Decoder, Frames
 
 BATCH = 64
@@ -79,7 +79,8 @@ def _book(chain: Chain, runs: int) -> list[Figure]:
             unit="ns a change",
             goal=round(goal, 1),
             beside={} if peer is None else {"order_book": peer / changes * 1e9},
-            how=f"{messages} messages, {changes} changes, best after each, fresh book, median of {runs}, CPU",
+            how=f"{messages} messages, {changes} changes, best after each, fresh book at full depth, median of {runs}, "
+            "CPU; order_book sorts a side anew when it is asked for its best after a new price",
         )
     ]
 
@@ -168,7 +169,7 @@ def _fold(chain: Chain, runs: int) -> list[Figure]:
         made.fold(log)
 
     rows = median_seconds(features, lambda: FeatureEngineering(chain.instrument), runs)
-    detection = DetectionConfig()
+    detection = DetectionConfig(calibration=CalibrationConfig(bars=100_000))
     whole = median_seconds(engine, lambda: _engine(chain, detection), runs)
     trades = len(log) - messages - 1
     how = f"{messages} depth messages and {trades} trades, median of {runs}, CPU; book alone subtracted"

@@ -1,5 +1,6 @@
 """Asking an API for JSON, with its refusals in words."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -34,7 +35,7 @@ def get_json(url: str, key: str | None = None) -> dict[str, Any]:
             document = json.loads(answer.read(_MAX_ANSWER))
     except urllib.error.HTTPError as error:
         raise _refusal(error) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UnavailableError(f"no API answers at {url.partition('/api/')[0]}: {reason}") from error
     return document if isinstance(document, dict) else {}

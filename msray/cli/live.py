@@ -50,9 +50,10 @@ def live(  # noqa: PLR0913 (a flag each)
     started_head = _enter(settings, address)
     from msray.on_ray import live as running
 
-    stays = until_end or seconds is not None
+    stays, is_started = until_end or seconds is not None, False
     try:
         running.start_live(plan)
+        is_started = True
         view = running.wait_until_synced(_SYNC_S)
         out.note(f"{len(view.instruments)} books synced; msray status --watch, msray down")
         if plan.api is not None:
@@ -61,11 +62,10 @@ def live(  # noqa: PLR0913 (a flag each)
             _stay(plan.endpoint, until_end=until_end, seconds=seconds)
             view = running.look()
     except BaseException:
-        _leave(settings, started_head)
+        _end(settings, is_started=is_started, started_head=started_head)
         raise
     if stays:
-        running.stop_live()
-        _leave(settings, started_head)
+        _end(settings, is_started=True, started_head=started_head)
     _tell(out, view, {})
 
 
@@ -99,16 +99,17 @@ def down(
 
     out: Output = context.obj
     settings = load_settings(config)
-    was_running = True
+    address = address or os.environ.get("RAY_ADDRESS")
     try:
         _join(settings, address)
     except UnavailableError:
         was_running = False
+        _leave(settings, stops_head=address is None)
     else:
         from msray.on_ray import live as running
 
-        running.stop_shards() if address is None else running.stop_live()
-    _leave(settings, stops_head=address is None)
+        was_running = running.is_live()
+        _end(settings, is_started=True, started_head=address is None)
     out.data({"was_running": was_running})
     out.line("ended" if was_running else "nothing was running")
 
@@ -167,7 +168,12 @@ def _enter(settings: "Settings", address: str | None) -> bool:
         session.join(address)
         return False
     known = head.known_head(settings.state_dir)
-    session.join((known or head.start_head(settings.state_dir)).address)
+    found = known or head.start_head(settings.state_dir)
+    try:
+        session.join(found.address)
+    except BaseException:
+        _leave(settings, stops_head=known is None)
+        raise
     return known is None
 
 
@@ -179,6 +185,17 @@ def _join(settings: "Settings", address: str | None) -> None:
     if address is None:
         raise UnavailableError(f"nothing runs from {settings.state_dir}", hint="msray live starts it")
     session.join(address)
+
+
+def _end(settings: "Settings", *, is_started: bool, started_head: bool) -> None:
+    """Stop what was started, and the head if it is ours: it takes the rest with it."""
+    from msray.on_ray import live as running
+
+    try:
+        if is_started:
+            running.stop_shards() if started_head else running.stop_live()
+    finally:
+        _leave(settings, started_head)
 
 
 def _leave(settings: "Settings", stops_head: bool) -> None:

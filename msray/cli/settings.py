@@ -154,7 +154,7 @@ class Settings(_Section):
     @property
     def ledger(self) -> SecretStr:
         """URL of the ledger."""
-        return self.ledger_url or SecretStr(f"sqlite:///{self.state_dir / 'ledger.db'}")
+        return self.ledger_url or SecretStr(f"sqlite:///{(self.state_dir / 'ledger.db').resolve()}")
 
     @property
     def shows_docs(self) -> bool:

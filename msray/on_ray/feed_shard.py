@@ -1,9 +1,9 @@
 """``FeedShard``: a group of instruments in one process, from socket to signal. No Ray call happens per event."""
 
 import asyncio
-import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from msray.market import Instrument, Signal
 from msray.on_ray.shard_report import ShardUpdate, shard_figures, snapshot_of
 from msray.prediction import DetectionConfig, LogEvent, Pipeline, ThreadSolver, log_metadata
 from msray.prediction.warm_up import warm_up
-from msray.store.ledger_records import Batch, Receipt
+from msray.store.ledger_records import Batch, LeaseLostError, Receipt
 from msray.store.spool import Spool
 from msray.telemetry.families import SIGNAL_PROCESSING
 from msray.telemetry.metrics import Figures
@@ -32,6 +32,8 @@ PUBLISH_S = 0.2
 WANTS_EVERY_NS = 50_000_000
 LEASE_S = 30.0
 DRAIN_S = 10.0
+KEEP_ATTEMPTS, KEEP_PAUSE_S = 20, 0.5
+"""Of storing a calibration, while the ledger is being started again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +267,12 @@ class FeedShard:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(LEASE_S / 3)
-            with contextlib.suppress(TimeoutError):
+            try:
                 await self._ledger.renew(self._epochs, LEASE_S)
+            except LeaseLostError:  # unavailable too, but for good
+                raise
+            except UnavailableError:
+                continue  # the ledger is being started again; meanwhile signals wait in the spool
 
     # ---------------------------------------------------------------- before and after a crash
 
@@ -316,7 +322,14 @@ class FeedShard:
         return {name: one for name, one in self._calibrations.items() if one.words_digest == words}
 
     def _keep(self, calibration: Calibration) -> None:
-        self._ledger.keep_calibration(calibration)
+        for attempt in range(KEEP_ATTEMPTS):
+            try:
+                self._ledger.keep_calibration(calibration)
+                break
+            except UnavailableError:
+                if attempt == KEEP_ATTEMPTS - 1:
+                    raise
+                time.sleep(KEEP_PAUSE_S)
         self._calibrations[calibration.instrument] = calibration
         self._metadata.update(log_metadata(self.plan.detection, self._usable().values()))
 

@@ -72,14 +72,14 @@ def start_head(state_dir: Path) -> Head:
             start_new_session=True,
         )
     head = Head(address=f"127.0.0.1:{port}", pid=process.pid, dashboard=f"http://127.0.0.1:{dashboard_port}")
-    deadline = time.monotonic() + START_S
-    while b"Ray runtime started" not in log_path.read_bytes():
-        if process.poll() is not None or time.monotonic() > deadline:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise UnavailableError("a Ray head could not be started", hint=f"see {log_path}")
-        time.sleep(0.1)
-    _note(state_dir).write_text(json.dumps(asdict(head)))
+    try:
+        _wait_until_up(process, log_path)
+        _note(state_dir).write_text(json.dumps(asdict(head)))
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
     return head
 
 
@@ -87,10 +87,9 @@ def known_head(state_dir: Path) -> Head | None:
     """The head noted in the state folder, if it is still running."""
     try:
         head = Head(**json.loads(_note(state_dir).read_text()))
-        os.kill(head.pid, 0)
     except (OSError, ValueError, TypeError):
         return None
-    return head
+    return head if _is_running(head) else None
 
 
 def stop_head(state_dir: Path) -> bool:
@@ -105,6 +104,23 @@ def stop_head(state_dir: Path) -> bool:
             os.killpg(head.pid, signal.SIGKILL)
     _note(state_dir).unlink(missing_ok=True)
     return head is not None
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", log_path: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while b"Ray runtime started" not in log_path.read_bytes():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise UnavailableError("a Ray head could not be started", hint=f"see {log_path}")
+        time.sleep(0.1)
+
+
+def _is_running(head: Head) -> bool:
+    """Whether the process is there and is this head: a pid may be another's by now, or a zombie's."""
+    try:
+        said = Path(f"/proc/{head.pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return f"--port={head.address.rpartition(':')[2]}".encode() in said.split(b"\0")
 
 
 def _note(state_dir: Path) -> Path:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,8 +81,7 @@ def start_live(plan: LivePlan) -> None:
     """
     if not plan.instruments:
         raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
-    with contextlib.suppress(UnavailableError):
-        find(SUPERVISOR)
+    if is_live():
         raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")
     if plan.api is not None and free_port(plan.api.port) != plan.api.port:
         raise UsageError(f"api.port must be free, got {plan.api.port}, which is taken", hint="MSRAY_API__PORT=8001")
@@ -96,11 +94,11 @@ def start_live(plan: LivePlan) -> None:
         get(board.look.remote())
         _warm_nodes()
         get(start_supervisor(shard_plans(plan)).status.remote())
+        if plan.api is not None:
+            start_api(plan.api)
     except BaseException:
-        _kill([SUPERVISOR, LEDGER, BOARD])
+        _kill_all()
         raise
-    if plan.api is not None:
-        start_api(plan.api)
 
 
 def _warm_nodes() -> None:
@@ -140,6 +138,14 @@ def look(seen: int = 0) -> BoardView:
     return view
 
 
+def is_live() -> bool:
+    """Whether live detection runs on this cluster."""
+    with contextlib.suppress(UnavailableError):
+        find(SUPERVISOR)
+        return True
+    return False
+
+
 def supervised() -> dict[str, dict[str, Any]]:
     """How each shard is doing, by name."""
     status: dict[str, dict[str, Any]] = get(find(SUPERVISOR).status.remote())
@@ -156,12 +162,13 @@ def wait_until_synced(timeout_s: float) -> BoardView:
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        view, wanted = look(), set(supervised())
+        view, shards = look(), supervised()
         waiting = [one.instrument for one in view.instruments if one.state != "synced"]
-        if not waiting and {shard.shard for shard in view.shards} >= wanted:
+        if not waiting and {shard.shard for shard in view.shards} >= shards.keys():
             return view
         if time.monotonic() > deadline:
-            problems = [text for shard in view.shards for text in shard.problems]
+            problems = [one["problem"] for one in shards.values() if one["problem"]]
+            problems += [text for shard in view.shards for text in shard.problems]
             raise UnavailableError(
                 f"books must be synced within {timeout_s:g} s, waiting for {', '.join(waiting) or 'the shards'}",
                 hint="; ".join(problems[:3]),
@@ -171,10 +178,15 @@ def wait_until_synced(timeout_s: float) -> BoardView:
 
 def stop_live() -> None:
     """Stop the shards once their signals are stored, then all else; nothing to do where nothing runs."""
-    stop_shards()
-    if _serves():
-        serve.delete(API_APP)
-    _kill([SUPERVISOR, BOARD, LEDGER])
+    try:
+        stop_shards()
+    finally:
+        served = _served()
+        if served == {API_APP}:
+            serve.shutdown()  # type: ignore[no-untyped-call]  # its proxy holds the port otherwise
+        elif API_APP in served:
+            serve.delete(API_APP)
+        _kill_all()
 
 
 def stop_shards() -> None:
@@ -193,10 +205,11 @@ def get(call: Any, timeout_s: float = CALL_S) -> Any:
         raise ours(error) from error
 
 
-def _serves() -> bool:
+def _served() -> set[str]:
+    """Applications of the cluster's Serve; none where it is not running."""
     with contextlib.suppress(ray.exceptions.RayError, RuntimeError):
-        return API_APP in serve.status().applications
-    return False
+        return set(serve.status().applications)
+    return set()
 
 
 def _running() -> str:
@@ -205,7 +218,9 @@ def _running() -> str:
     return "its shards do not answer"
 
 
-def _kill(names: Sequence[str]) -> None:
-    for name in names:
+def _kill_all() -> None:
+    """Every actor of ours; the supervisor first, or it would start shards again."""
+    ours = [one["name"] for one in ray.util.list_named_actors(all_namespaces=True) if one["namespace"] == NAMESPACE]
+    for name in sorted(ours, key=lambda name: name != SUPERVISOR):
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=NAMESPACE))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from msray.api.config import ApiConfig
 from msray.api.state import InstrumentSnapshot
-from msray.errors import MsrayError, UnavailableError, UsageError
+from msray.errors import MsrayError, UsageError
 from msray.feeds.listings import fetch_listings
 from msray.market import Instrument
 from msray.on_ray import live, session
@@ -147,7 +147,7 @@ async def _resolve(symbol: str, url: str | None) -> Instrument:
     for name in names:
         try:
             listings = await fetch_listings([name], endpoint=_simulator(url))
-        except (UsageError, UnavailableError) as error:
+        except UsageError as error:
             refused = error
         else:
             found += listings.instruments

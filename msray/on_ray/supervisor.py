@@ -1,6 +1,7 @@
 """The supervisor: keeps the wanted shards running, whatever happens to their processes or to its own."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from msray.errors import UnavailableError
 from msray.feeds.clock import SystemClock
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ledger_actor import RemoteLedger
@@ -69,7 +71,7 @@ class SupervisorService:
         self._shards = {plan.name: _shard_actor(plan) for plan in plans}
         self._problems: dict[str, str] = {}
         self._restarts = dict.fromkeys(self._shards, 0)
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._watchers = [asyncio.create_task(self._watch(name)) for name in self._shards]
 
     async def status(self) -> dict[str, dict[str, Any]]:
@@ -80,11 +82,15 @@ class SupervisorService:
 
     async def stop(self) -> None:
         """Stop all shards; returns when their signals are stored and their processes gone."""
-        self._is_stopping = True
+        self._stopping.set()
         stops = asyncio.gather(*(shard.stop.remote() for shard in self._shards.values()), return_exceptions=True)
-        await asyncio.wait_for(asyncio.gather(stops, *self._watchers, return_exceptions=True), STOP_S)
-        for shard in self._shards.values():
-            ray.kill(shard)
+        try:
+            await asyncio.wait_for(asyncio.gather(stops, *self._watchers, return_exceptions=True), STOP_S)
+        except TimeoutError as error:
+            raise UnavailableError(f"shards must stop within {STOP_S:g} s, and were ended as they were") from error
+        finally:
+            for shard in self._shards.values():
+                ray.kill(shard)
 
     async def _watch(self, name: str) -> None:
         """Run a shard again and again, as decided."""
@@ -97,14 +103,17 @@ class SupervisorService:
                     ending=ending,
                     lasted_s=time.monotonic() - started,
                     failures=failures,
-                    is_wanted=not self._is_stopping,
+                    is_wanted=not self._stopping.is_set(),
                 )
             )
             if decision.order is Order.STOP:
                 return
             failures = decision.failures
             self._restarts[name] += 1
-            await asyncio.sleep(decision.pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), decision.pause_s)
+            if self._stopping.is_set():
+                return
 
 
 async def _run(shard: Any) -> tuple[Ending, str]:

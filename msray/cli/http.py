@@ -29,10 +29,12 @@ def get_json(url: str, key: str | None = None) -> dict[str, Any]:
     UnavailableError
         Where nobody answers in 10 s, or with 429 or 5xx.
     """
-    request = urllib.request.Request(url, headers={"X-API-Key": key} if key else {})
     try:
+        request = urllib.request.Request(url, headers={"X-API-Key": key} if key else {})
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
             document = json.loads(answer.read(_MAX_ANSWER))
+    except http.client.InvalidURL as error:
+        raise UsageError(f"url must be an address, got {url[:80]!r}: {error}") from error
     except urllib.error.HTTPError as error:
         raise _refusal(error) from error
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -179,7 +179,7 @@ def start_ledger(url: str) -> Any:
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=0,
-        scheduling_strategy=_on_this_node(),
+        scheduling_strategy="DEFAULT" if url.startswith("postgresql") else _on_this_node(),
     ).remote(url)
 
 

@@ -23,6 +23,7 @@ class Ledger:
     store_of: LedgerStore
     pause_s: float = 0.0
     failures: int = 0
+    refused_renewals: int = 0
     kept: list[Calibration] = field(default_factory=list)
 
     async def store(self, batch: Batch) -> Receipt:
@@ -37,6 +38,9 @@ class Ledger:
         return await self.store_of.read(lambda: ledger.lease(instruments, holder, for_ns=int(for_s * 1e9)))
 
     async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
+        if self.refused_renewals > 0:
+            self.refused_renewals -= 1
+            raise UnavailableError("the ledger is told to fail")
         await self.store_of.read(lambda: self.store_of.ledger.renew(epochs, for_ns=int(for_s * 1e9)))
 
     async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:

@@ -141,6 +141,19 @@ async def test_who_lost_its_lease_stops_and_says_so(
     assert len(unsettled(tmp_path / "shard-0")) == 1, "the next one looks again"
 
 
+async def test_a_ledger_that_is_away_for_a_while_ends_nothing(
+    endpoint: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msray.on_ray.feed_shard.LEASE_S", 0.3)
+    ledger.refused_renewals = 3
+
+    async with running(plan(endpoint, tmp_path), ledger) as one:
+        await one.until(lambda: ledger.refused_renewals == 0 and len(one.updates) > 5)
+        await one.stop()
+
+    assert len({update.started_ns for update in one.updates if update.started_ns}) == 1
+
+
 async def test_without_a_raw_log_it_runs_and_stops(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:
     async with running(plan(endpoint, None), ledger) as one:
         await one.until(lambda: any(shown.state == "synced" for shown in one.shard.snapshots()))

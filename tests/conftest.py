@@ -1,12 +1,14 @@
-"""What every test may ask for: the real recordings, and the same choices of hypothesis wherever it runs."""
+"""What any test may ask for: the recordings, a PostgreSQL; and the same choices of hypothesis wherever it runs."""
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.store.postgres import WHY_NOT, PostgresServer
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -22,6 +24,16 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"recordings not found at {folder}; MSRAY_DATA names their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests; each makes a database of its own in it."""
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
+    server = PostgresServer()
+    yield server
+    server.remove()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,16 +15,9 @@ from msray.store.ledger import Ledger
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
 from tests.store.examples import ManualClock, some_signals
-from tests.store.postgres import WHY_NOT, PostgresServer
+from tests.store.postgres import PostgresServer
 
 BATCHES, WRITERS = 40, 3
-
-
-@pytest.fixture
-def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    yield server
-    server.remove()
 
 
 def write(ledger: Ledger, first: int) -> int:
@@ -66,13 +58,13 @@ async def test_a_follower_of_one_writer_misses_nothing(tmp_path: Path, monkeypat
     assert got == list(range(1, written + 1))
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "there is one")
 async def test_a_follower_of_several_writers_misses_nothing(
     postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("msray.api.stream_feed.POLL_S", 0.001)
-    store = LedgerStore(postgres.url(), clock=ManualClock())
-    writers = [Ledger(postgres.url(), clock=ManualClock()) for _ in range(WRITERS)]
+    url = postgres.new_database("followed")
+    store = LedgerStore(url, clock=ManualClock())
+    writers = [Ledger(url, clock=ManualClock()) for _ in range(WRITERS)]
 
     got, written = await follow(store, writers)
     for one in (*writers, store):

@@ -9,18 +9,9 @@ import pytest
 
 from msray.store.ledger import Ledger
 from tests.store.examples import ManualClock
-from tests.store.postgres import WHY_NOT, PostgresServer
+from tests.store.postgres import PostgresServer
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    server = PostgresServer()
-    yield server
-    server.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -24,16 +24,12 @@ class PostgresServer:
         self._run("initdb", "-D", str(self.folder / "data"), "-A", "trust", "-U", "msray", "-E", "UTF8", "--no-sync")
         self.start()
 
-    def url(self, database: str = "postgres") -> str:
-        """URL of one of its databases."""
-        return f"postgresql://msray:sesame@127.0.0.1:{self.port}/{database}"
-
     def new_database(self, name: str) -> str:
         """Make a database; its URL."""
         self._run(
             "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "msray", "-c", f"create database {name}", "postgres"
         )
-        return self.url(name)
+        return f"postgresql://msray:sesame@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
         """Start and wait until it answers."""

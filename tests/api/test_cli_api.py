@@ -2,47 +2,20 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from msray.store.ledger_reader import LedgerReader
 from tests.api.service import A_SIGNAL
-
-ROOT = Path(__file__).parents[2]
-CODE = (
-    "import sys; from msray.cli import app; "
-    "app.VERBS.setdefault('api', app.Verb('msray.cli.api:api', 'Serve the HTTP API.')); sys.exit(app.main())"
-)
+from tests.commands import address, start
 
 
-def _start(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MSRAY_")}
-    return subprocess.Popen(
-        [sys.executable, "-c", CODE, "api", *words],
-        cwd=folder,
-        env={**environment, **variables, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _url(process: subprocess.Popen[str]) -> tuple[str, int]:
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("listening on http://"), line + process.stderr.read()
-    host, port = line.split()[2].rstrip(",").removeprefix("http://").split(":")
-    return host, int(port)
-
-
-def _post(address: tuple[str, int], number: int, **headers: str) -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection(*address, timeout=10)
+def _post(where: str, number: int, **headers: str) -> tuple[int, dict[str, object]]:
+    connection = http.client.HTTPConnection(where, timeout=10)
     body = json.dumps({**A_SIGNAL, "features": {"n": number}})
     connection.request("POST", "/api/v1/signals", body, {"Content-Type": "application/json", **headers})
     answer = connection.getresponse()
@@ -56,8 +29,8 @@ def _failed(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    with _start(tmp_path, "--port", "0", "--ledger", "l.db", "--json") as process:
-        status, answer = _post(_url(process), 1)
+    with start(tmp_path, "api", "--port", "0", "--ledger", "l.db", "--json") as process:
+        status, answer = _post(address(process), 1)
         process.send_signal(number)
         out, said = process.communicate(timeout=20)
 
@@ -69,12 +42,12 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> No
 
 
 def test_after_kill_9_every_answered_signal_is_there_and_a_new_start_works(tmp_path: Path) -> None:
-    with _start(tmp_path, "--port", "0", "--ledger", "l.db") as process:
-        address = _url(process)
-        answered = [_post(address, number) for number in range(50)]
+    with start(tmp_path, "api", "--port", "0", "--ledger", "l.db") as process:
+        where = address(process)
+        answered = [_post(where, number) for number in range(50)]
         process.kill()
-    with _start(tmp_path, "--port", "0", "--ledger", "l.db") as process:
-        again = [_post(_url(process), 0)]
+    with start(tmp_path, "api", "--port", "0", "--ledger", "l.db") as process:
+        again = [_post(address(process), 0)]
         process.terminate()
 
     reader = LedgerReader(str(tmp_path / "l.db"))
@@ -89,7 +62,7 @@ def test_a_taken_port_is_exit_4_in_one_line(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
 
-        code, said = _failed(_start(tmp_path, "--port", str(port), "--ledger", "l.db"))
+        code, said = _failed(start(tmp_path, "api", "--port", str(port), "--ledger", "l.db"))
 
     assert code == 4
     assert said[0] == f"msray: port {port} on 127.0.0.1 cannot be used: Address already in use"
@@ -97,10 +70,10 @@ def test_a_taken_port_is_exit_4_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_second_one_on_the_same_ledger_is_exit_4_and_names_the_first(tmp_path: Path) -> None:
-    with _start(tmp_path, "--port", "0", "--ledger", "l.db") as first:
-        _url(first)
+    with start(tmp_path, "api", "--port", "0", "--ledger", "l.db") as first:
+        address(first)
 
-        code, said = _failed(_start(tmp_path, "--port", "0", "--ledger", "l.db"))
+        code, said = _failed(start(tmp_path, "api", "--port", "0", "--ledger", "l.db"))
         first.terminate()
 
     assert code == 4
@@ -108,7 +81,7 @@ def test_a_second_one_on_the_same_ledger_is_exit_4_and_names_the_first(tmp_path:
 
 
 def test_an_open_address_without_keys_is_exit_2(tmp_path: Path) -> None:
-    code, said = _failed(_start(tmp_path, "--host", "0.0.0.0", "--port", "0"))
+    code, said = _failed(start(tmp_path, "api", "--host", "0.0.0.0", "--port", "0"))
 
     assert code == 2
     assert "host must be 127.0.0.1 unless there is an API key, got 0.0.0.0" in said[0]
@@ -117,9 +90,9 @@ def test_an_open_address_without_keys_is_exit_2(tmp_path: Path) -> None:
 
 def test_a_key_in_the_environment_locks_it_and_never_shows(tmp_path: Path) -> None:
     key = "canary-0123456789abcdef"
-    with _start(tmp_path, "--port", "0", "--ledger", "l.db", MSRAY_API_KEY=key) as process:
-        address = _url(process)
-        without, with_key = _post(address, 1)[0], _post(address, 1, **{"X-API-Key": key})[0]
+    with start(tmp_path, "api", "--port", "0", "--ledger", "l.db", MSRAY_API_KEY=key) as process:
+        where = address(process)
+        without, with_key = _post(where, 1)[0], _post(where, 1, **{"X-API-Key": key})[0]
         process.terminate()
         out, said = process.communicate(timeout=20)
 
@@ -131,7 +104,7 @@ def test_a_key_in_the_environment_locks_it_and_never_shows(tmp_path: Path) -> No
 def test_a_wrong_key_file_is_exit_2_and_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("sesame read me\n")
 
-    code, said = _failed(_start(tmp_path, "--port", "0", "--keys", "keys"))
+    code, said = _failed(start(tmp_path, "api", "--port", "0", "--keys", "keys"))
 
     assert code == 2
     assert said[0] == "msray: keys:1: sha256 must be 64 hexadecimal digits"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from msray.cli import app
+from msray.cli.app import main
 from msray.store.ledger import Ledger
 from tests.api.test_server import Running
 from tests.store.examples import BTC, ETH, ManualClock, a_signal
@@ -30,14 +30,12 @@ Msray = Callable[..., Said]
 
 @pytest.fixture
 def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Msray:
-    verbs = {**app.VERBS, "signals": app.Verb("msray.cli.signals:signals", "Show signals.")}
-    monkeypatch.setattr(app, "VERBS", verbs)
     monkeypatch.chdir(tmp_path)
     for name in ("MSRAY_LEDGER_URL", "MSRAY_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*words: object) -> Said:
-        code = app.main(["signals", *map(str, words)])
+        code = main(["signals", *map(str, words)])
         return Said(code, *capsys.readouterr())
 
     return run

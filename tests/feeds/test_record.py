@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from msray.cli.app import VERBS, Verb, main
+from msray.cli.app import main
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recorder import SequenceWatch
 from msray.simulator.server import Simulator, SimulatorSettings
@@ -40,11 +40,6 @@ def endpoint() -> Iterator[str]:
     loop.call_soon_threadsafe(ended.set)
     thread.join()
     loop.close()
-
-
-@pytest.fixture(autouse=True)
-def verb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(VERBS, "record", Verb("msray.cli.record:record", "Record live markets."))
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> Any:

@@ -2,47 +2,31 @@
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 import websockets
 
-REPOSITORY = Path(__file__).parents[2]
-RUN_MAIN = (
-    "import sys; from msray.cli import app;"
-    "app.VERBS.setdefault('simulate', app.Verb('msray.cli.simulate:simulate', 'Play.')); sys.exit(app.main())"
-)
+from msray.cli.app import main
+from tests.commands import REPOSITORY, address, start
+
 STREAMS = "/fapi/stream?streams=synusdt@depth/synusdt@trade"
 
 
-def spawn(*words: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", RUN_MAIN, "simulate", *words], env=environment, **pipes)
-
-
-def address(process: subprocess.Popen[str]) -> str:
-    """Where it listens, from its first word on stderr."""
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("listening on http://127.0.0.1:"), line
-    return "ws" + line.split("http")[1].strip()
-
-
-def test_it_plays_to_the_end_and_says_in_json_what_it_did() -> None:
-    process = spawn("--synthetic", "--seconds", "20", "--speed", "max", "--port", "0", "--exit-at-end", "--json")
+def test_it_plays_to_the_end_and_says_in_json_what_it_did(tmp_path: Path) -> None:
+    words = ("--synthetic", "--seconds", "20", "--speed", "max", "--port", "0", "--exit-at-end", "--json")
+    process = start(tmp_path, "simulate", *words)
 
     async def read() -> int:
-        url = address(process)
-        async with websockets.connect(url + STREAMS, max_queue=None) as link, aiohttp.ClientSession() as session:
+        where = address(process)
+        async with (
+            websockets.connect(f"ws://{where}{STREAMS}", max_queue=None) as link,
+            aiohttp.ClientSession() as session,
+        ):
             await link.recv()
-            await session.get("http" + url[2:] + "/fapi/v1/depth?symbol=SYNUSDT")  # else the end waits for it
+            await session.get(f"http://{where}/fapi/v1/depth?symbol=SYNUSDT")  # else the end waits for it
             return 1 + len([message async for message in link])
 
     count = asyncio.run(read())
@@ -56,11 +40,11 @@ def test_it_plays_to_the_end_and_says_in_json_what_it_did() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_well(number: signal.Signals) -> None:
-    process = spawn("--synthetic", "--speed", "10x", "--port", "0")
+def test_a_signal_ends_it_well(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(tmp_path, "simulate", "--synthetic", "--speed", "10x", "--port", "0")
 
     async def read() -> tuple[int | None, str | None]:
-        async with websockets.connect(address(process) + STREAMS, max_queue=None) as link:
+        async with websockets.connect(f"ws://{address(process)}{STREAMS}", max_queue=None) as link:
             await link.recv()
             process.send_signal(number)
             async for _ in link:
@@ -94,13 +78,9 @@ def test_a_signal_ends_it_well(number: signal.Signals) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
-    words: tuple[str, ...], code: int, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], code: int, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from msray.cli import app
-
-    monkeypatch.setitem(app.VERBS, "simulate", app.Verb("msray.cli.simulate:simulate", "Play."))
-
-    assert app.main(["simulate", *words]) == code
+    assert main(["simulate", *words]) == code
 
     said = capsys.readouterr()
     assert said.out == ""

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+from tests.commands import free_port
 
 SERVER = shutil.which("postgres") or "/usr/lib/postgresql/15/bin/postgres"
 WHY_NOT = "" if Path(SERVER).exists() else "no PostgreSQL server binary on this machine"
@@ -16,9 +17,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="msray-pg-"))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         if os.getuid() == 0:  # the server refuses to run as root
             shutil.chown(self.folder, "postgres", "postgres")
         self._run("initdb", "-D", str(self.folder / "data"), "-A", "trust", "-U", "msray", "-E", "UTF8", "--no-sync")

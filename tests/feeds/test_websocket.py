@@ -1,22 +1,26 @@
 """Both clients against a real server on loopback."""
 
 import asyncio
-import shutil
-import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from msray.errors import UsageError
 from msray.feeds.dial import dial
 from msray.feeds.websocket import MOST_FRAME_BYTES, Refused, Socket
+from tests.commands import free_port
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -35,6 +39,22 @@ async def opened(url: str, taken: list[bytes], is_fast: bool) -> Socket:
     result = await dial(url, lambda payload: taken.append(bytes(payload)), is_fast=is_fast)
     assert not isinstance(result, Refused), result
     return result
+
+
+def self_signed(path: Path) -> Path:
+    """Write a key and a certificate of this machine that it signed itself."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string("CN=127.0.0.1")
+    now, day = datetime.now(UTC), timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )
+    words = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(key.private_bytes(*words) + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -177,11 +197,7 @@ async def test_a_server_that_says_no_is_quoted_with_its_wait(is_fast: bool) -> N
 
 
 async def test_a_port_where_nobody_listens_is_refused(is_fast: bool) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    refused = await dial(f"ws://127.0.0.1:{port}/", lambda payload: None, is_fast=is_fast)
+    refused = await dial(f"ws://127.0.0.1:{free_port()}/", lambda payload: None, is_fast=is_fast)
 
     assert isinstance(refused, Refused)
     assert not refused.is_fatal
@@ -217,14 +233,8 @@ async def test_an_address_that_is_none_is_a_usage_error(is_fast: bool) -> None:
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_fatal(is_fast: bool, tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
-    make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(self_signed(tmp_path / "certificate.pem"))
 
     async with server(lambda connection: asyncio.sleep(0), ssl=context) as url:
         refused = await dial(url, lambda payload: None, is_fast=is_fast)

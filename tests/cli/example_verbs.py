@@ -1,5 +1,6 @@
 """Verbs that do one thing each, to test the frame with."""
 
+import threading
 from typing import Annotated
 
 import typer
@@ -36,8 +37,6 @@ def answer(context: typer.Context, times: Annotated[int, typer.Option(min=1, max
 
 def wait(context: typer.Context) -> None:
     """Wait until interrupted."""
-    import time
-
     out: Output = context.obj
     out.note("waiting")
-    time.sleep(60)
+    threading.Event().wait()

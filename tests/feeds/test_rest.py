@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -15,6 +14,7 @@ from msray.feeds import rest
 from msray.feeds.budget import SnapshotBudget
 from msray.feeds.rest import BudgetGate, RestClient
 from msray.venues import VENUES
+from tests.commands import free_port
 from tests.feeds.clocks import ManualClock, settle
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -142,7 +142,7 @@ async def test_an_answer_that_never_comes_is_not_waited_for(monkeypatch: pytest.
     monkeypatch.setattr(rest, "_TOTAL_S", 0.1)
 
     async def answer(request: web.Request) -> web.Response:
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
         return web.Response()
 
     async with client_of(answer) as (client, _):
@@ -151,13 +151,10 @@ async def test_an_answer_that_never_comes_is_not_waited_for(monkeypatch: pytest.
 
 
 async def test_nobody_there_may_be_asked_again() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     gate = BudgetGate(SnapshotBudget(6000), ManualClock())
 
     async with aiohttp.ClientSession() as session:
-        client = RestClient(VENUES["binance_spot"], f"http://127.0.0.1:{port}", session, gate)
+        client = RestClient(VENUES["binance_spot"], f"http://127.0.0.1:{free_port()}", session, gate)
         with pytest.raises(UnavailableError, match="cannot be reached"):
             await client.snapshot("BTCUSDT", 100)
 

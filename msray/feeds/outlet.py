@@ -42,7 +42,7 @@ class Outlet:
     clock
         Local time.
     log
-        Where events are written first; None for nowhere.
+        Where events are written first; with None they are queued only, and none is ever refused.
     """
 
     def __init__(self, instruments: Sequence[str], clock: Clock, log: RawLogWriter | None = None) -> None:

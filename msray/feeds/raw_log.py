@@ -150,7 +150,7 @@ class RawLogWriter:
                 self._file = -1
 
     def _settle(self) -> None:
-        # Finished segments are closed here and nowhere else: nobody closes a file during its fsync in another thread.
+        # Finished segments are closed here only: nobody closes a file during its fsync in another thread.
         finished, self._retired = self._retired, []
         try:
             for file in (*finished, self._file, self._lock):  # the last is the folder, which knows of new segments

@@ -35,7 +35,7 @@ class Socket(Protocol):
         ...
 
     def pause(self) -> None:
-        """Read no more for now: the sender has to wait."""
+        """Read nothing until :meth:`resume`: the sender has to wait."""
         ...
 
     def resume(self) -> None:

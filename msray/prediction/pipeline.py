@@ -33,7 +33,7 @@ class Pipeline:
     solver
         Computes calibrations; see :class:`~msray.prediction.engine.PredictionEngine`.
     sink
-        Gives each instrument's rows a place to go, by instrument id; None for nowhere.
+        Gives each instrument's row sink, by instrument id. Where it, or its answer, is None, no rows are written.
     timer
         Monotonic nanoseconds; with it, ``busy_ns`` of each lane counts what its instrument took, decoding included.
     """

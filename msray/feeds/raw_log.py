@@ -11,7 +11,7 @@ import os
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -96,14 +96,12 @@ class RawLogWriter:
         self._opened_ns = 0
         self._retired: list[int] = []
         self._closing = threading.Lock()
-        with _as_unavailable(folder):
+        with _as_unavailable(folder), ExitStack() as undo:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(folder)
-            try:
-                self._begin_segment()
-            except BaseException:
-                os.close(self._lock)
-                raise
+            undo.callback(os.close, self._lock)
+            self._begin_segment()
+            undo.pop_all()
 
     def append(self, event: LogEvent) -> None:
         """Write one event; when this returns, the operating system has it.
@@ -176,18 +174,17 @@ class RawLogWriter:
             metadata=self._metadata,
         )
         text = msgspec.json.encode(header)
-        previous = self._file, self._size
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._file, self._size = os.open(path, flags, 0o644), 0
-        try:
-            self._write([segment.PREFIX.pack(segment.MAGIC, segment.VERSION, len(text), zlib.crc32(text)), text])
-        except OSError:
-            os.close(self._file)
-            path.unlink()
-            self._file, self._size = previous
-            raise
-        if previous[0] >= 0:
-            self._retired.append(previous[0])
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        with ExitStack() as undo:
+            undo.callback(path.unlink)
+            undo.callback(os.close, file)
+            prefix = segment.PREFIX.pack(segment.MAGIC, segment.VERSION, len(text), zlib.crc32(text))
+            size = _write_all(file, [prefix, text])
+            undo.pop_all()
+        previous, self._file, self._size = self._file, file, size
+        if previous >= 0:
+            self._retired.append(previous)
+        self.bytes += size
         self._segments += 1
         self._opened_ns = now_ns
         self._expire([*segments, path], now_ns)
@@ -225,24 +222,30 @@ class RawLogWriter:
 
     def _write(self, pieces: list[Any]) -> None:
         """All of it or nothing."""
-        total = sum(memoryview(piece).nbytes for piece in pieces)
         try:
-            written = os.writev(self._file, pieces)
-            if written < total:  # a full disk takes what fits; the next call says why
-                rest = memoryview(b"".join(pieces))[written:]
-                while rest:
-                    rest = rest[os.write(self._file, rest) :]
+            size = _write_all(self._file, pieces)
         except OSError:
             self._cut_back()
             raise
-        self._size += total
-        self.bytes += total
+        self._size += size
+        self.bytes += size
 
     def _cut_back(self) -> None:
         try:
             os.ftruncate(self._file, self._size)
         except OSError:  # the torn block stays, as the tail of a segment: go on in a new one
             self._size = max(self._size, self._segment_bytes)
+
+
+def _write_all(file: int, pieces: list[Any]) -> int:
+    """Write the pieces one behind the other; returns their bytes."""
+    size = sum(memoryview(piece).nbytes for piece in pieces)
+    written = os.writev(file, pieces)
+    if written < size:  # a full disk takes what fits; the next call says why
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    return size
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """``Ledger``: signals kept for good. A signal, what follows from it and its place in the order commit together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 import sqlalchemy as sa
@@ -58,32 +58,28 @@ class Ledger(LedgerReader):
     ) -> None:
         parsed = parse_url(url)
         path = sqlite_file(parsed)
-        self._lock: FileLock | None = None
-        if path:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UsageError(f"cannot make {path.parent}: {error.strerror or error}") from error
-            self._lock = FileLock(path.with_name(f"{path.name}.lock"))
         self._clock = clock
         self._routes = tuple(routes)
         self._turn = Lock()
         self._last_purge_ns = 0
-        self._writing = connect(parsed, durability=durability, is_writer=True)
-        try:
+        with ExitStack() as held:
+            if path:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise UsageError(f"cannot make {path.parent}: {error.strerror or error}") from error
+                held.callback(FileLock(path.with_name(f"{path.name}.lock")).release)
+            self._writing = connect(parsed, durability=durability, is_writer=True)
+            held.callback(self._writing.dispose)
             with reaching(parsed), self._writing.begin() as connection:
                 schema.create(connection)
             super().__init__(url)
-        except BaseException:
-            self._writing.dispose()
-            self._unlock()
-            raise
+            held.callback(super().close)
+            self._held = held.pop_all()
 
     def close(self) -> None:
         """Let go of the database and of the lock."""
-        super().close()
-        self._writing.dispose()
-        self._unlock()
+        self._held.close()
 
     # ---------------------------------------------------------------- signals
 
@@ -175,8 +171,3 @@ class Ledger(LedgerReader):
         with self._turn, reaching(self.url), self._writing.begin() as connection:
             connection.execute(schema.HOLD_COUNTERS)
             yield connection
-
-    def _unlock(self) -> None:
-        if self._lock:
-            self._lock.release()
-            self._lock = None

@@ -119,16 +119,15 @@ class TableWriter:
 
     def close(self) -> None:
         """Complete the file and give it its name; where that fails, leave nothing behind."""
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.abort)
             with self._as_unavailable():
                 self._flush()
                 self._writer.close()
                 with self._partial.open("rb+") as file:
                     os.fsync(file.fileno())
                 self._partial.replace(self.path)
-        except BaseException:
-            self.abort()
-            raise
+            undo.pop_all()
 
     def abort(self) -> None:
         """Leave nothing behind; an older file of the same name stays."""

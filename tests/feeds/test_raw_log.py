@@ -260,6 +260,24 @@ def test_a_torn_block_that_cannot_be_cut_off_ends_its_segment(tmp_path: Path, mo
     assert log.summary.cut_bytes == 13
 
 
+def test_a_segment_that_cannot_be_begun_leaves_the_one_before_it_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RawLogWriter(tmp_path, INSTRUMENTS, ManualClock(), segment_bytes=1)
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("msray.feeds.raw_log.os.writev", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(UnavailableError, match="Read-only file system"):
+            writer.append(Requested(USDM.id, 1))
+
+    writer.sync()
+    writer.close()
+
+
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 

@@ -244,6 +244,20 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, clock: ManualC
     Ledger(f"{tmp_path}/l.db", clock=clock).close()
 
 
+def test_a_lock_that_cannot_be_written_is_not_held(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(UsageError, match="No space left on device"):
+            Ledger(str(tmp_path / "l.db"), clock=clock)
+
+    Ledger(str(tmp_path / "l.db"), clock=clock).close()
+
+
 def test_a_reader_cannot_write(tmp_path: Path, clock: ManualClock) -> None:
     Ledger(f"{tmp_path}/l.db", clock=clock).close()
     reader = LedgerReader(f"{tmp_path}/l.db")

@@ -17,8 +17,8 @@ from starlette.requests import HTTPConnection
 
 from msray.api.problem import RefusedError
 from msray.api.stream_ticket import Tickets
+from msray.clock import Clock
 from msray.errors import ConfigError, UsageError
-from msray.store.clock import Clock
 
 _MINUTE_NS = 60 * 1_000_000_000
 _MAX_BAD_KEYS = 10

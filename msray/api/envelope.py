@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from msray.api.problem import RefusedError
-from msray.store.clock import Clock
+from msray.clock import Clock
 from msray.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS, OTHER
 from msray.telemetry.metrics import Figures
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msray.api.config import ApiConfig
 from msray.api.ledger_metrics import ledger_sample
 from msray.api.state import ApiState, InstrumentSnapshot
-from msray.store.clock import Clock
+from msray.clock import Clock
 from msray.store.group_commit import Observer
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.families import COMMIT, COMMIT_SIGNALS

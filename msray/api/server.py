@@ -14,9 +14,8 @@ from msray.api.config import ApiConfig
 from msray.api.in_process import commits_into, state_around
 from msray.api.protocol import LimitedProtocol, LimitedSocket
 from msray.api.stream import Streams
+from msray.clock import Clock, SystemClock
 from msray.errors import UnavailableError
-from msray.feeds.clock import SystemClock
-from msray.store.clock import Clock
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
 

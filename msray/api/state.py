@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from msray.store.clock import Clock
+from msray.clock import Clock
 from msray.store.ledger_records import Batch, Receipt, SignalQuery, StoredSignal
 from msray.telemetry.metrics import Figures
 

@@ -1,45 +1,5 @@
-"""The only reader of clocks. Everything else in msray is told what time it is."""
+"""See :mod:`msray.clock`."""
 
-import asyncio
-import time
-from typing import Protocol
+from msray.clock import Clock, SystemClock
 
-
-class Clock(Protocol):
-    """What a feed needs to know about time."""
-
-    def now_ns(self) -> int:
-        """Nanoseconds since 1970 UTC; may jump when the machine's clock is set."""
-        ...
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds since some fixed moment; never goes back. All durations are measured on it."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Let others run for so long."""
-        ...
-
-    def pause(self, seconds: float) -> None:
-        """Block the thread for so long (a paced replay does)."""
-        ...
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now_ns(self) -> int:
-        """See :meth:`Clock.now_ns`."""
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        """See :meth:`Clock.monotonic_ns`."""
-        return time.monotonic_ns()
-
-    async def sleep(self, seconds: float) -> None:
-        """See :meth:`Clock.sleep`."""
-        await asyncio.sleep(seconds)
-
-    def pause(self, seconds: float) -> None:
-        """See :meth:`Clock.pause`."""
-        time.sleep(seconds)
+__all__ = ["Clock", "SystemClock"]

@@ -17,7 +17,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from msray.feeds.clock import Clock
+from msray.clock import Clock
 from msray.feeds.dial import dial
 from msray.feeds.link import Link
 from msray.feeds.outlet import Outlet

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from msray.clock import Clock
 from msray.feeds.batch import FrameBatch
-from msray.feeds.clock import Clock
 from msray.feeds.outlet import Outlet
 from msray.feeds.websocket import Socket
 from msray.prediction import Arrived

@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UsageError
 from msray.feeds.budget import SnapshotBudget
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.endpoints import rest_base
 from msray.feeds.rest import BudgetGate, RestClient
 from msray.market import Instrument, check_id

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import aiohttp
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UnavailableError
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.connection import Connection, ConnectionStatus
 from msray.feeds.endpoints import plan_connections
 from msray.feeds.outlet import Outlet

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from msray.clock import Clock
 from msray.errors import UnavailableError
-from msray.feeds.clock import Clock
 from msray.feeds.raw_log import RawLogWriter
 from msray.prediction import Arrived, Disconnected, LogEvent
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import aiohttp
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UsageError
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.outlet import Outlet
 from msray.feeds.rest import Gate
 from msray.feeds.snapshots import Snapshots, places_of

@@ -20,9 +20,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.clock import Clock
 from msray.errors import UnavailableError, UsageError
 from msray.feeds import segment
-from msray.feeds.clock import Clock
 from msray.market import Instrument
 from msray.prediction import Arrived, LogEvent, Requested
 from msray.venues import Frames

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UsageError
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.outlet import Outlet
 from msray.feeds.pace import Pace
 from msray.feeds.replay import Replay, grain_of

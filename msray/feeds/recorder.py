@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msray.book import BookSync, SyncLimits
-from msray.feeds.clock import Clock
+from msray.clock import Clock
 from msray.feeds.outlet import Idle
 from msray.feeds.reconnect import SECOND
 from msray.feeds.stream import DataStreamer

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UsageError
 from msray.feeds.batch import MOST_FRAMES
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.hints import hints
 from msray.feeds.pace import Pace
 from msray.feeds.raw_log_reader import RawLog

@@ -7,9 +7,9 @@ from typing import Protocol
 import aiohttp
 import msgspec
 
+from msray.clock import Clock
 from msray.errors import FeedError, UnavailableError, UsageError
 from msray.feeds.budget import BANNED, TOO_MANY, SnapshotBudget
-from msray.feeds.clock import Clock
 from msray.feeds.reconnect import SECOND
 from msray.venues import Venue
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from msray.clock import Clock
 from msray.errors import FeedError, UnavailableError
 from msray.feeds.budget import SnapshotBudget
-from msray.feeds.clock import Clock
 from msray.feeds.endpoints import rest_base
 from msray.feeds.hints import hints
 from msray.feeds.outlet import Outlet

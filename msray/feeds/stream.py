@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UnavailableError
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.outlet import Idle, Outlet
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.source import Source

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from msray.book import RegimePlan, SyntheticMarket
+from msray.clock import Clock, SystemClock
 from msray.errors import UsageError
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.hints import hints
 from msray.feeds.outlet import Outlet
 from msray.feeds.pace import Pace

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from msray.simulator.clock import Clock
+from msray.clock import Clock
 from msray.simulator.exchange import Listing
 from msray.simulator.faults import Fault, FaultSchedule
 from msray.simulator.source import Event, Kind, Source
@@ -99,7 +99,7 @@ class Player:
     def _start(self, at_ns: int) -> None:
         self.is_started = True
         self.first_ns = self.now_ns = at_ns
-        self._started_s = self._clock.monotonic_s()
+        self._started_s = self._now_s()
         for listing, topics in zip(self._listings, self._topics, strict=True):
             listing.open(len(topics[Kind.DEPTH].connections()))
 
@@ -113,8 +113,8 @@ class Player:
             if connection.backlog > MOST_BACKLOG_BYTES:
                 connection.cut()
         due_s = self._started_s + (at_ns - self.first_ns) / 1e9 / self._speed
-        await asyncio.sleep(max(0.0, due_s - self._clock.monotonic_s()))
-        now_s = self._clock.monotonic_s() + _TOGETHER_S
+        await asyncio.sleep(max(0.0, due_s - self._now_s()))
+        now_s = self._now_s() + _TOGETHER_S
         return self.first_ns + int((now_s - self._started_s) * self._speed * 1e9)
 
     async def _follow_readers(self) -> None:
@@ -124,7 +124,7 @@ class Player:
             await self._hub.complete.wait()
         progress: dict[Connection, tuple[int, float]] = {}
         while slow := [c for c in self._hub.connections if c.backlog > FULL_SPEED_BACKLOG_BYTES]:
-            now_s = self._clock.monotonic_s()
+            now_s = self._now_s()
             for connection in slow:
                 least, since_s = progress.get(connection, (connection.backlog + 1, now_s))
                 if connection.backlog < least:
@@ -132,6 +132,9 @@ class Player:
                 elif now_s - since_s > BLOCKED_S:
                     connection.cut()
             await asyncio.sleep(_POLL_S)
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
 
     def _publish(self, event: Event) -> None:
         listing, kind = self._listings[event.instrument], event.kind
@@ -173,7 +176,7 @@ class Player:
                 for connection in self._hub.carriers(instrument):
                     connection.end(1001, "going away") if detail < 0.5 else connection.cut()
             case Fault.STALL:
-                until_s = self._clock.monotonic_s() + self._faults.plan.stall_s
+                until_s = self._now_s() + self._faults.plan.stall_s
                 for connection in self._hub.carriers(instrument):
                     connection.muted_until_s = until_s
 

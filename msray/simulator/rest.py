@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 from aiohttp import web
 
+from msray.clock import Clock
 from msray.errors import UnavailableError
 from msray.simulator import wire
-from msray.simulator.clock import Clock
 from msray.simulator.exchange import Listing
 from msray.simulator.faults import Fault, FaultSchedule
 from msray.simulator.limits import PerAddress, RequestWeight
@@ -19,6 +19,7 @@ from msray.venues import Venue
 Answer = Callable[[web.Request], Awaitable[bytes]]
 Respond = Callable[[web.Request], Awaitable[web.Response]]
 
+_MS = 1_000_000
 _USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 _WEIGHTS_OF_INFO = {wire.SPOT: 20}
 _DEFAULT_LIMITS = {wire.SPOT: 100}
@@ -94,7 +95,7 @@ class MarketApi:
 
         async def handle(request: web.Request) -> web.Response:
             account = self._weights.of(request.remote or "")
-            now_s = self._clock.utc_s()
+            now_s = self._clock.now_ns() / 1e9
             verdict = account.spend(weigh(request), now_s)
             headers = {_USED_WEIGHT: str(verdict.used)}
             if verdict.status != 200:
@@ -120,7 +121,7 @@ class MarketApi:
         return b"{}"
 
     async def _time(self, request: web.Request) -> bytes:
-        return msgspec.json.encode({"serverTime": self._clock.utc_ms()})
+        return msgspec.json.encode({"serverTime": self._clock.now_ns() // _MS})
 
     async def _exchange_info(self, request: web.Request) -> bytes:
         wanted = self._wanted(request)
@@ -128,7 +129,8 @@ class MarketApi:
         if recorded is not None and not wanted:
             return recorded
         symbols = [self._listing(symbol).wire.symbol() for symbol in wanted or self._listings]
-        return wire.exchange_info(symbols, weight_limit=self._venue.weight_per_minute, now_ms=self._clock.utc_ms())
+        now_ms = self._clock.now_ns() // _MS
+        return wire.exchange_info(symbols, weight_limit=self._venue.weight_per_minute, now_ms=now_ms)
 
     def _wanted(self, request: web.Request) -> list[str]:
         """Symbols that a spot ``exchangeInfo`` is limited to; futures know no such parameter."""

@@ -6,9 +6,9 @@ from types import TracebackType
 
 from aiohttp import WSCloseCode, web
 
+from msray.clock import Clock, SystemClock
 from msray.errors import UnavailableError, UsageError
 from msray.simulator.books import HISTORY
-from msray.simulator.clock import Clock
 from msray.simulator.exchange import Listing, warm_up
 from msray.simulator.faults import FaultPlan, FaultSchedule
 from msray.simulator.oracle import Oracle
@@ -86,7 +86,7 @@ class Simulator:
     """
 
     def __init__(self, source: Source, settings: SimulatorSettings, clock: Clock | None = None) -> None:
-        clock = clock or Clock()
+        clock = clock or SystemClock()
         self._settings = settings
         self.listings = [
             Listing(listed, find_venue(listed.instrument.venue).rule, settings.history) for listed in source.listed

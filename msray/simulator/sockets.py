@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from msray.clock import Clock
 from msray.errors import UsageError
 from msray.simulator import wire
-from msray.simulator.clock import Clock
 from msray.simulator.limits import Due, Keepalive, PerAddress, Rate
 from msray.simulator.requests import BadRequestError, stream_name
 from msray.simulator.streams import Channel, Connection, Hub
@@ -19,6 +19,7 @@ Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _MOST_REQUEST_BYTES = 64 << 10
 _CLOSE_S = 30.0
+_MS = 1_000_000
 _ALL = frozenset(Channel)
 _PUBLIC = frozenset({Channel.DEPTH, Channel.BOOK_TICKER})
 _MARKET = frozenset({Channel.TRADE})
@@ -122,17 +123,17 @@ class Sockets:
 
     def keep(self) -> None:
         """Do what is due on every connection; to be called a few times a second."""
-        now_s = self._clock.monotonic_s()
+        now_s = self._clock.monotonic_ns() / 1e9
         for connection in list(self._sockets):
             if connection.muted_until_s <= now_s:
                 connection.muted_until_s = 0.0
             while (due := connection.keepalive.due(now_s)) is not Due.NOTHING:
                 if due is Due.PING:
-                    payload = str(self._clock.utc_ms()).encode()
+                    payload = str(self._clock.now_ns() // _MS).encode()
                     connection.keepalive.pinged(payload, now_s)
                     connection.write(wire.ping_frame(payload))
                 elif due is Due.NOTICE:
-                    connection.say(wire.shutdown_notice(self._clock.utc_ms()), "!serverShutdown")
+                    connection.say(wire.shutdown_notice(self._clock.now_ns() // _MS), "!serverShutdown")
                 elif due is Due.PONG_TIMEOUT:
                     connection.end(WSCloseCode.POLICY_VIOLATION, "Pong timeout")
                     break
@@ -172,7 +173,7 @@ class Sockets:
     async def _serve(
         self, request: web.Request, path: StreamPath, streams: str, *, is_combined: bool
     ) -> web.StreamResponse:
-        now_s = self._clock.monotonic_s()
+        now_s = self._clock.monotonic_ns() / 1e9
         if not self._connects[path.venue.name].of(request.remote or "").accept(now_s):
             return web.Response(status=429, text="Too many connection attempts")
         try:
@@ -214,7 +215,7 @@ class Sockets:
     async def _converse(self, connection: Connection, socket: web.WebSocketResponse) -> None:
         """Take what the client says until it goes, or says too much."""
         async for message in socket:
-            if not connection.inbound.accept(self._clock.monotonic_s()):
+            if not connection.inbound.accept(self._clock.monotonic_ns() / 1e9):
                 connection.end(WSCloseCode.POLICY_VIOLATION, "Too many requests")
             elif message.type is WSMsgType.PING:
                 connection.write(wire.pong_frame(bytes(message.data)))

@@ -1,13 +1,5 @@
-"""The clock a store is given; it never reads one itself."""
+"""See :mod:`msray.clock`."""
 
-from typing import Protocol
+from msray.clock import Clock
 
-
-class Clock(Protocol):
-    """Two readings of time."""
-
-    def now_ns(self) -> int:
-        """Nanoseconds since 1970 UTC."""
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds since some moment; never goes back."""
+__all__ = ["Clock"]

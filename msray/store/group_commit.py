@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from msray.clock import Clock
 from msray.errors import MsrayError, UnavailableError
-from msray.store.clock import Clock
 from msray.store.ledger import Ledger
 from msray.store.ledger_records import Batch, Receipt
 
@@ -39,12 +39,11 @@ class GroupCommit:
 
     Examples
     --------
-    >>> import tempfile, pathlib, time
-    >>> class Now:
-    ...     now_ns, monotonic_ns = staticmethod(time.time_ns), staticmethod(time.monotonic_ns)
+    >>> import tempfile
+    >>> from msray.clock import SystemClock
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     ledger = Ledger(f"{folder}/ledger.db", clock=Now())
-    ...     group = GroupCommit(ledger, clock=Now())
+    ...     ledger = Ledger(f"{folder}/ledger.db", clock=SystemClock())
+    ...     group = GroupCommit(ledger, clock=SystemClock())
     ...     receipt = group.submit(Batch(signals=())).result()
     ...     group.close(), ledger.close()
     (None, None)

@@ -6,11 +6,11 @@ from threading import Lock
 
 import sqlalchemy as sa
 
+from msray.clock import Clock
 from msray.errors import MsrayError, UsageError
 from msray.market import Signal
 from msray.store import ledger_leases as leases
 from msray.store import ledger_schema as schema
-from msray.store.clock import Clock
 from msray.store.ledger_commit import Commit, Outcome
 from msray.store.ledger_connection import Durability, connect, parse_url, reaching, sqlite_file
 from msray.store.ledger_lock import FileLock

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from msray.clock import Clock
 from msray.errors import MsrayError, UnavailableError
-from msray.store.clock import Clock
 from msray.store.group_commit import GroupCommit, Observer
 from msray.store.ledger import Ledger
 from msray.store.ledger_records import Batch, Receipt, SignalQuery, StoredSignal

@@ -6,8 +6,8 @@ import random
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from msray.clock import SystemClock
 from msray.feeds import connection as connection_file
-from msray.feeds.clock import SystemClock
 from msray.feeds.connection import Connection, ConnectionPlan
 from msray.feeds.outlet import MOST_BYTES, Outlet
 from msray.feeds.reconnect import ConnectLimit
@@ -16,6 +16,7 @@ from msray.prediction import Disconnected
 from tests.feeds.clocks import settle
 from tests.feeds.made import frame_rows
 from tests.feeds.sockets import PLAN, FakeSocket, World, running
+from tests.waiting import standstill, until
 
 
 async def test_what_one_turn_of_the_loop_brings_is_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,19 +209,12 @@ async def test_a_flood_that_nobody_takes_stays_in_the_network(is_fast: bool) -> 
         plan = ConnectionPlan(url=f"ws://127.0.0.1:{port}/", venue="binance_usdm", instruments=PLAN.instruments)
         connection = Connection(plan, outlet, SystemClock(), random.Random(2), ConnectLimit(), is_fast=is_fast)
         task = asyncio.create_task(connection.run())
-        async with asyncio.timeout(20):
-            while not outlet.is_full:
-                await asyncio.sleep(0.01)
-            stuck_at = -1
-            while sent != stuck_at:  # the kernel's buffers fill too
-                stuck_at = sent
-                await asyncio.sleep(0.3)
+        await until(lambda: outlet.is_full)
+        stuck_at = await standstill(lambda: sent)  # the kernel's buffers fill too
         assert connection.status.bytes < MOST_BYTES + (8 << 20)
 
         while len(outlet):
             outlet.take()
-        async with asyncio.timeout(20):
-            while sent < stuck_at + (1 << 20):
-                await asyncio.sleep(0.01)
+        await until(lambda: sent >= stuck_at + (1 << 20))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

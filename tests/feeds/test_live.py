@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from msray.book import L2Book
+from msray.clock import SystemClock
 from msray.errors import UnavailableError, UnknownNameError, UsageError
-from msray.feeds.clock import SystemClock
 from msray.feeds.listings import fetch_listings
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle

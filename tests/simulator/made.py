@@ -15,7 +15,6 @@ import websockets
 
 from msray.book import BookSync, L2Book, SyncLimits
 from msray.market import DEPTH, SNAPSHOT, TRADE, Records
-from msray.simulator.clock import Clock
 from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.source import Source
 from msray.simulator.synthetic import SyntheticSource
@@ -40,13 +39,16 @@ class StillClock:
 
     now_s: float = 1_700_000_000.0
 
-    def clock(self) -> Clock:
-        return Clock(lambda: self.now_s, lambda: self.now_s)
+    def now_ns(self) -> int:
+        return round(self.now_s * 1000) * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns()
 
 
 @asynccontextmanager
 async def simulating(
-    source: Source | None = None, clock: Clock | None = None, **settings: Any
+    source: Source | None = None, clock: StillClock | None = None, **settings: Any
 ) -> AsyncIterator[Simulator]:
     """A simulator that runs, by default of one made-up instrument at full speed."""
     source = source or SyntheticSource([SYN], seed=1, seconds=60)

@@ -24,7 +24,7 @@ async def test_each_market_answers_ping_time_info_and_depth(instrument_id: str) 
     venue, symbol = instrument_id.split(":")
     rest = PREFIXES[venue][1]
     clock = StillClock()
-    async with simulating(everywhere(), clock.clock()) as simulator:
+    async with simulating(everywhere(), clock) as simulator:
         assert (await get(simulator, f"{rest}/ping"))[1] == {}
         assert (await get(simulator, f"{rest}/time"))[1] == {"serverTime": 1_700_000_000_000}
         info = (await get(simulator, f"{rest}/exchangeInfo"))[1]
@@ -100,7 +100,7 @@ async def test_weights_are_those_of_the_venue(
     rest: str, symbol: str, limits: tuple[int | None, ...], weights: tuple[int, ...]
 ) -> None:
     clock = StillClock()
-    async with simulating(everywhere(), clock.clock()) as simulator:
+    async with simulating(everywhere(), clock) as simulator:
         used = [0]
         for limit in limits:
             query = {"symbol": symbol} | ({"limit": limit} if limit else {})
@@ -112,7 +112,7 @@ async def test_weights_are_those_of_the_venue(
 async def test_too_much_weight_is_429_then_418_and_markets_have_their_own_budgets() -> None:
     clock = StillClock(1_700_000_000.0 // 60 * 60 + 12.25)
     query = {"symbol": "SYNUSDT", "limit": 5000}
-    async with simulating(everywhere(), clock.clock()) as simulator:
+    async with simulating(everywhere(), clock) as simulator:
         statuses = [(await get(simulator, "/api/v3/depth", **query))[0] for _ in range(24)]
         status, body, headers = await get(simulator, "/api/v3/depth", **query)
         assert statuses == [200] * 24, "24 snapshots of 5000 levels are a minute's weight"

@@ -129,7 +129,7 @@ async def test_a_bad_name_in_the_address_is_refused() -> None:
 @pytest.mark.parametrize(("path", "allowed"), [("/ws", 5), ("/fapi/ws", 10)])
 async def test_more_messages_a_second_than_allowed_end_the_connection(path: str, allowed: int) -> None:
     clock = StillClock()
-    async with simulating(source(), clock.clock()) as simulator, socket(simulator, path) as link:
+    async with simulating(source(), clock) as simulator, socket(simulator, path) as link:
         for _ in range(allowed):
             await link.send('{"method":"LIST_SUBSCRIPTIONS","id":1}')
         for _ in range(allowed):
@@ -162,7 +162,7 @@ async def test_a_request_that_is_too_long_ends_the_connection() -> None:
 
 async def test_pings_go_out_and_a_missing_pong_ends_the_connection() -> None:
     clock = StillClock()
-    async with simulating(source(), clock.clock()) as simulator, aiohttp.ClientSession() as session:
+    async with simulating(source(), clock) as simulator, aiohttp.ClientSession() as session:
         deaf = await session.ws_connect(f"{simulator.url}/ws", autoping=False)
         async with socket(simulator, "/ws") as polite:
             pings = []
@@ -183,7 +183,7 @@ async def test_pings_go_out_and_a_missing_pong_ends_the_connection() -> None:
 async def test_the_end_of_a_day_is_announced_and_comes(combined: bool) -> None:
     clock = StillClock()
     async with (
-        simulating(source(), clock.clock(), sockets=SocketLimits(ping_every_s=1e9)) as simulator,
+        simulating(source(), clock, sockets=SocketLimits(ping_every_s=1e9)) as simulator,
         socket(simulator, "/stream" if combined else "/ws") as link,
     ):
         clock.now_s += 86_400 - 600
@@ -196,7 +196,7 @@ async def test_the_end_of_a_day_is_announced_and_comes(combined: bool) -> None:
 
 async def test_an_address_connects_300_times_in_five_minutes() -> None:
     clock = StillClock()
-    async with simulating(source(), clock.clock()) as simulator, aiohttp.ClientSession() as session:
+    async with simulating(source(), clock) as simulator, aiohttp.ClientSession() as session:
         for _ in range(300):
             await (await session.ws_connect(f"{simulator.url}/ws")).close()
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:

@@ -145,17 +145,15 @@ def test_a_client_that_went_away_hurts_nobody(held: HeldLedger, clock: ManualClo
 
 
 _WRITER = """
-import sys, time
+import sys
+from msray.clock import SystemClock
 from msray.store.group_commit import GroupCommit
 from msray.store.ledger import Ledger
 from msray.store.ledger_records import Batch, Route
 from tests.store.examples import a_signal
 
-class Now:
-    now_ns, monotonic_ns = staticmethod(time.time_ns), staticmethod(time.monotonic_ns)
-
-ledger = Ledger(sys.argv[1], clock=Now(), routes=[Route("slack", "desk")])
-group = GroupCommit(ledger, clock=Now())
+ledger = Ledger(sys.argv[1], clock=SystemClock(), routes=[Route("slack", "desk")])
+group = GroupCommit(ledger, clock=SystemClock())
 def told(future):
     for row in future.result().stored:
         sys.stdout.write(row.signal_id + "\\n")

@@ -17,6 +17,7 @@ from msray.store.ledger_records import Batch
 from msray.telemetry.families import Family
 from tests.api.service import Books, Service
 from tests.store.examples import some_signals
+from tests.waiting import until
 
 PATH = "/api/v1/stream"
 
@@ -83,9 +84,8 @@ class Server(Streaming):
         return self.service.figures.sample()[family.name][labels][0]
 
     async def until(self, family: Family, value: float, *labels: str) -> None:
-        """Wait for a figure; the test's timeout ends it."""
-        while self.figure(family, *labels) != value:
-            await asyncio.sleep(0.01)
+        """Wait for a figure."""
+        await until(lambda: self.figure(family, *labels) == value)
 
 
 @contextlib.asynccontextmanager

@@ -115,9 +115,10 @@ def test_an_idempotency_key_with_other_content_is_refused(service: Service) -> N
 
 def test_a_key_that_is_still_under_way_is_409(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     real = service.store.store
-    gate = asyncio.Event()
+    is_under_way, gate = asyncio.Event(), asyncio.Event()
 
     async def slow(batch: Batch) -> Receipt:
+        is_under_way.set()
         await gate.wait()
         return await real(batch)
 
@@ -128,7 +129,7 @@ def test_a_key_that_is_still_under_way_is_409(service: Service, monkeypatch: pyt
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             words = {"json": A_SIGNAL, "headers": {"Idempotency-Key": "abc"}}
             first = asyncio.create_task(client.post("/api/v1/signals", **words))
-            await asyncio.sleep(0.05)
+            await asyncio.wait_for(is_under_way.wait(), 5)
             second = await client.post("/api/v1/signals", **words)
             gate.set()
             third = await client.post("/api/v1/signals", **{**words, "headers": {"Idempotency-Key": "x"}})

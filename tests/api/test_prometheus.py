@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.api.service import A_SIGNAL
 from tests.commands import address, free_port, start
+from tests.waiting import eventually
 
 KEY = "0123456789abcdef-sesame"
 SIGNAL = {**A_SIGNAL, "venue": "binance_usdm", "signal_type": "imbalance"}
@@ -45,16 +45,14 @@ def prometheus(api: str, tmp_path: Path) -> Iterator[str]:
 
 def found(where: str, path: str, name: str) -> Any:
     """What Prometheus lists under a name, once it lists anything."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def ask() -> Any:
         try:
-            answer = httpx.get(f"http://{where}/api/v1/{path}").json()["data"][name]
+            return httpx.get(f"http://{where}/api/v1/{path}").json()["data"][name]
         except httpx.TransportError:
-            answer = []  # it is starting
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"nothing at {path}")
+            return []  # it is starting
+
+    return eventually(ask)
 
 
 @pytest.mark.slow  # it looks for its targets five seconds after its start

@@ -18,6 +18,7 @@ from msray.api.server import APIServer, listen, run_api_server_async
 from msray.errors import UnavailableError
 from msray.store.ledger_reader import LedgerReader
 from tests.api.service import A_SIGNAL
+from tests.waiting import eventually
 
 BODY = json.dumps(A_SIGNAL).encode()
 POST = b"POST /api/v1/signals HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -276,13 +277,18 @@ def test_a_ledger_with_another_writer_is_refused_and_the_port_is_free_again(runn
         asyncio.run(second.serve())
 
 
+def is_open(address: tuple[str, int]) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(address) == 0
+
+
 def test_stopping_answers_what_is_under_way(tmp_path: Path) -> None:
     server = Running(tmp_path)
     with server.connect() as client:
         client.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY[:-1])
         stopper = threading.Thread(target=server.stop)
         stopper.start()
-        threading.Event().wait(0.5)
+        eventually(lambda: not is_open(server.address))
         client.sendall(BODY[-1:])
         answer = Running.read(client)
         stopper.join()

@@ -20,6 +20,7 @@ from msray.telemetry.families import STREAM_CUT, STREAM_FRAMES, STREAM_SOCKETS
 from tests.api.service import KEYS, Books
 from tests.api.streaming import PATH, Server, ending, receive, seqs, streaming
 from tests.store.examples import BTC, ETH, START_NS
+from tests.waiting import until
 
 BTC_BOOK, ETH_BOOK = (
     InstrumentSnapshot(
@@ -171,7 +172,7 @@ async def test_stopping_closes_with_1001_in_time(tmp_path: Path) -> None:
         _, silent = await server.raw("?resume_from=0")
         await server.store(2000)
         endings = [asyncio.create_task(ending(link)) for link in links]
-        await asyncio.sleep(0.5)
+        await until(lambda: server.figure(STREAM_FRAMES, "signal") > 2000)  # of 42,000
         started = time.monotonic()
 
     assert time.monotonic() - started < 4

@@ -19,6 +19,7 @@ from msray.telemetry.families import HTTP_REQUESTS, STREAM_CUT, STREAM_FRAMES, S
 from tests.api.service import Books
 from tests.api.streaming import PATH, Server, ending, receive, seqs, streaming
 from tests.store.examples import BTC, ETH
+from tests.waiting import standstill, until
 
 GET = f"GET {PATH}".encode()
 UPGRADE = b" HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -142,10 +143,10 @@ async def test_a_client_that_hangs_up_leaves_nothing(server: Server, ends: str) 
 async def test_a_client_that_hangs_up_while_it_is_let_in_leaves_nothing(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = server.service.store.page
+    page, has_left = server.service.store.page, asyncio.Event()
 
     async def slow_page(query: SignalQuery) -> list[StoredSignal]:
-        await asyncio.sleep(0.3)
+        await has_left.wait()
         return await page(query)
 
     monkeypatch.setattr(server.service.store, "page", slow_page)
@@ -153,6 +154,8 @@ async def test_a_client_that_hangs_up_while_it_is_let_in_leaves_nothing(
     writer.write(GET + UPGRADE + KEY + b"\r\n")
     await server.until(STREAM_SOCKETS, 1)
     writer.transport.abort()
+    await until(lambda: not server.connections)
+    has_left.set()
 
     await server.until(STREAM_SOCKETS, 0)
     assert server.figure(STREAM_FRAMES, "signal") == 0
@@ -193,9 +196,7 @@ async def test_who_never_reads_is_cut_off_and_nobody_else_notices(
 
     await server.until(STREAM_SOCKETS, 0)
     assert sorted(delays)[len(delays) // 2] < 1.0
-    async with asyncio.timeout(5):
-        while server.connections:
-            await asyncio.sleep(0.05)
+    await until(lambda: not server.connections)
     for one in silent:
         one.close()
 
@@ -249,7 +250,7 @@ async def test_who_reads_again_in_time_is_only_late(server: Server) -> None:
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     for first in range(0, 1500, 500):
         await server.store(500, first=first, features=BIG)
-    await asyncio.sleep(0.5)
+    assert await standstill(lambda: server.figure(STREAM_FRAMES, "signal")) < 1500
     writer.transport.resume_reading()  # type: ignore[attr-defined]
     async with asyncio.timeout(10):
         data = b""

@@ -16,6 +16,7 @@ from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
 from tests.store.examples import ManualClock, some_signals
 from tests.store.postgres import PostgresServer
+from tests.waiting import until
 
 BATCHES, WRITERS = 40, 3
 
@@ -82,10 +83,9 @@ async def test_nobody_is_asked_while_nobody_listens(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(store, "page", lambda query: asked.append(query) or page(query))
 
     async with feed.reader(Subscription()):
-        await asyncio.sleep(0.1)
+        await until(lambda: len(asked) > 3)
     while_listening = len(asked)
     await asyncio.sleep(0.1)
     store.close()
 
-    assert while_listening > 3
     assert len(asked) == while_listening

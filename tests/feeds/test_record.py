@@ -16,6 +16,7 @@ from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recorder import SequenceWatch
 from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.synthetic import SyntheticSource
+from tests.waiting import eventually
 
 IDS = ("binance_usdm:SYNUSDT", "binance_spot:SYNUSDT")
 
@@ -74,11 +75,21 @@ def test_what_is_recorded_replays_to_synced_books_and_a_second_run_goes_on(
 
 
 def test_an_interrupt_ends_it_cleanly(endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    timer = threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    def logged() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    def interrupt() -> None:
+        eventually(lambda: b'"lastUpdateId"' in logged())
+        before = len(logged())
+        eventually(lambda: len(logged()) > before)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
 
     code = main(["record", "--symbols", IDS[0], "--out", str(tmp_path), "--endpoint", endpoint])
 
+    thread.join()
     shown = capsys.readouterr()
     assert code == 0
     assert f"{IDS[0]}\tsynced\t1\t0" in shown.out

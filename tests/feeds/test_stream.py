@@ -20,6 +20,7 @@ from msray.market import Instrument
 from msray.prediction import Disconnected, LogEvent, Requested
 from tests.feeds.clocks import ManualClock, settle
 from tests.feeds.made import ETH, SPOT, USDM, arrived, frame_rows, plain
+from tests.waiting import until
 
 COINM = Instrument(venue="binance_coinm", symbol="SYNUSD_PERP", price_decimals=1, size_decimals=0, tick=1, grid=1)
 MARKETS = (
@@ -142,9 +143,9 @@ async def test_the_log_is_brought_to_the_disk_every_second_and_closed(
         await anext(stream)
         for _ in range(3):
             await clock.advance(1.0)
-            await asyncio.sleep(0.05)  # the other thread
+            await until(lambda: synced[-1:] == [clock.monotonic_ns()])  # in another thread
 
-    assert len(synced) >= 2
+    assert synced == [1_000_000_000, 2_000_000_000, 3_000_000_000]
     RawLogWriter(tmp_path, (USDM,), clock).close()  # nobody holds the folder any more
 
 
@@ -159,9 +160,7 @@ async def test_a_disk_that_fails_is_told_and_marked(tmp_path: Path, monkeypatch:
     async with DataStreamer([USDM], source, raw_log=writer, clock=clock) as stream:
         await anext(stream)
         await clock.advance(1.0)
-        async with asyncio.timeout(5):
-            while not stream.log_problem:
-                await asyncio.sleep(0.01)
+        await until(lambda: stream.log_problem)
 
         events = []
         while not events or not isinstance(events[-1], Disconnected):

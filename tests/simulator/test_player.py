@@ -31,6 +31,7 @@ from tests.simulator.made import (
     simulating,
     socket,
 )
+from tests.waiting import standstill, until
 
 STREAMS = "/fapi/stream?streams=synusdt@depth/synusdt@trade"
 FAULTS = "disconnect=0.004,gap=0.01,duplicate=0.02,reorder=0.01,corrupt=0.01,stale_snapshot=0.2,slow_snapshot=0.2"
@@ -134,10 +135,7 @@ async def test_full_speed_waits_while_an_instrument_has_no_reader() -> None:
     async with simulating(SyntheticSource([SYN], 1)) as simulator:
         async with socket(simulator, STREAMS) as link:
             await link.recv()
-        await asyncio.sleep(0.05)
-        before = simulator.player.sent
-        await asyncio.sleep(0.1)
-        assert simulator.player.sent == before
+        await standstill(lambda: simulator.player.sent)
         async with socket(simulator, STREAMS) as link:
             await link.recv()
 
@@ -210,7 +208,7 @@ async def test_who_comes_later_gets_the_book_as_it_is_then() -> None:
         early, late = Reader(simulator, SYN), Reader(simulator, SYN)
         async with asyncio.TaskGroup() as group:
             group.create_task(early.run())
-            await asyncio.sleep(0.7)
+            await until(lambda: len(early.books) > 5)
             group.create_task(late.run())
             await simulator.played()
             await simulator.drain()
@@ -376,13 +374,9 @@ async def test_full_speed_follows_the_slowest_reader_but_not_for_ever(monkeypatc
         socket(simulator, STREAMS, max_queue=1) as stuck,
     ):
         reading = asyncio.create_task(read_all(good))
-        before = -1
-        while simulator.player.sent != before:
-            before = simulator.player.sent
-            await asyncio.sleep(0.2)
+        before = await standstill(lambda: simulator.player.sent)
         assert len(simulator.hub.connections) == 2, "the market waits"
-        await asyncio.sleep(0.8)
-        assert len(simulator.hub.connections) == 1
-        assert simulator.player.sent > before
+        await until(lambda: len(simulator.hub.connections) == 1)
+        await until(lambda: simulator.player.sent > before)
         assert not reading.done()
         await read_all(stuck)

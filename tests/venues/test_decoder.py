@@ -12,9 +12,8 @@ from msray.errors import UnknownNameError, UsageError
 from msray.market import DEPTH, OTHER, REGRID, SNAPSHOT, TRADE, Instrument, Records
 from msray.venues import Decoder, Frames, Reason
 from tests.naive.decode import naive_decode
-from tests.venues.recordings import (
+from tests.venues.made import (
     ANSWER,
-    CHAINS,
     COINM,
     COINM_DEPTH,
     COINM_SNAPSHOT,
@@ -28,9 +27,8 @@ from tests.venues.recordings import (
     USDM_AGGREGATE,
     USDM_DEPTH,
     USDM_TRADE,
-    WITHOUT_SNAPSHOT,
-    Chain,
 )
+from tests.venues.recordings import ALL_CHAINS, WITHOUT_SNAPSHOT, Chain
 
 
 @cache
@@ -54,7 +52,7 @@ def decode(*frames: bytes, instruments: tuple[Instrument, ...] = (SPOT,)) -> Rec
     return parts[0]
 
 
-@pytest.mark.parametrize("chain", [*CHAINS.values(), WITHOUT_SNAPSHOT], ids=[*CHAINS, "spot_btc_2023"])
+@pytest.mark.parametrize("chain", ALL_CHAINS.values(), ids=ALL_CHAINS)
 def test_recording_equals_a_naive_reader_in_every_message_and_level(chain: Chain, data_dir: Path) -> None:
     instrument = chain.instrument(data_dir)
     decoder = Decoder([instrument])

@@ -13,36 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msray.market import MAX_SIZE, OTHER, REGRID, Instrument
+from msray.market import MAX_SIZE, REGRID, Instrument
 from msray.venues import Decoder, Frames, Reason
 from msray.venues.exact import OffGridError, RefusedError, place_levels
 from msray.venues.wire import read_frame
 from tests.naive.decode import NaiveMessage, NaiveRefusalError, naive_decode
-from tests.venues.recordings import (
-    ANSWER,
-    CHAINS,
-    COINM,
-    COINM_DEPTH,
-    COINM_SNAPSHOT,
-    MARK_PRICE,
-    SPOT,
-    SPOT_DEPTH,
-    SPOT_SNAPSHOT,
-    SPOT_TICKER,
-    SPOT_TRADE,
-    USDM,
-    USDM_AGGREGATE,
-    USDM_DEPTH,
-    USDM_TRADE,
-)
+from tests.venues.made import FRAMES
+from tests.venues.recordings import CHAINS
 
 MUTANTS = int(os.environ.get("MSRAY_MUTANTS", "20000"))
 BATCH = 100
-BY_HAND = {
-    SPOT: [SPOT_DEPTH, SPOT_TRADE, SPOT_TICKER, SPOT_SNAPSHOT, MARK_PRICE, ANSWER],
-    USDM: [USDM_DEPTH, USDM_TRADE, USDM_AGGREGATE, ANSWER, SPOT_TICKER],
-    COINM: [COINM_DEPTH, COINM_SNAPSHOT, USDM_TRADE.replace(b"BTCUSDT", b"BTCUSD_PERP")],
-}
 TOKENS = [
     *b'0123456789".,[]{}e-:+ \\/\n\t',
     b"\xc3\xa9", b"\xff", b"\x00", b'""', b"null", b"true", b"NaN", b"1e5", b"00", b"-0", b"\\u0031", b"[]", b"{}",
@@ -158,13 +138,13 @@ def check(instrument: Instrument, frames: list[bytes]) -> tuple[int, int]:
     return len(frames) - len(refused), len(frames) - decoder.counts.judged
 
 
-@pytest.mark.parametrize("instrument", [SPOT, USDM, COINM], ids=["spot", "usdm", "coinm"])
+@pytest.mark.parametrize("instrument", FRAMES, ids=["spot", "usdm", "coinm"])
 def test_mutants_of_frames_made_by_hand_are_read_exactly_or_refused(instrument: Instrument) -> None:
     rng = random.Random(20240808)
     accepted = by_scanner = 0
 
     for _ in range(max(1, MUTANTS // 6 // BATCH)):
-        counts = check(instrument, [mutant(rng, BY_HAND[instrument]) for _ in range(BATCH)])
+        counts = check(instrument, [mutant(rng, FRAMES[instrument]) for _ in range(BATCH)])
         accepted, by_scanner = accepted + counts[0], by_scanner + counts[1]
 
     share = accepted / (MUTANTS // 6)
@@ -188,14 +168,14 @@ def test_mutants_of_recorded_frames_are_read_exactly_or_refused(name: str, data_
         check(instrument, [mutant(rng, frames) for _ in range(BATCH)])
 
 
-@pytest.mark.parametrize("instrument", [SPOT, USDM, COINM], ids=["spot", "usdm", "coinm"])
+@pytest.mark.parametrize("instrument", FRAMES, ids=["spot", "usdm", "coinm"])
 def test_slow_path_agrees_with_whatever_the_scanner_reads(instrument: Instrument) -> None:
     rng = random.Random(7)
     decoder = Decoder([instrument])
     agreed = 0
 
     for _ in range(3000):
-        frame = mutant(rng, BY_HAND[instrument])
+        frame = mutant(rng, FRAMES[instrument])
         before = decoder.counts.judged
         decoded = decoder.decode(Frames.of([frame]))
         if decoder.counts.judged > before:
@@ -261,4 +241,3 @@ def test_slow_path_never_makes_another_number(price: str, size: str) -> None:
 
     assert Decimal(int(level["tick"])).scaleb(-18) == Decimal(price)
     assert Decimal(int(level["size"])).scaleb(-18) == Decimal(size)
-    assert OTHER == 0

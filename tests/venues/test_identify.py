@@ -7,9 +7,8 @@ import pytest
 
 from msray.errors import FeedError, UnknownNameError
 from msray.venues import identify, infer_instrument, venue_of
-from tests.venues.recordings import (
+from tests.venues.made import (
     ANSWER,
-    CHAINS,
     COINM_DEPTH,
     COINM_SNAPSHOT,
     SPOT_DEPTH,
@@ -19,12 +18,11 @@ from tests.venues.recordings import (
     USDM_AGGREGATE,
     USDM_DEPTH,
     USDM_TRADE,
-    WITHOUT_SNAPSHOT,
-    Chain,
 )
+from tests.venues.recordings import ALL_CHAINS, CHAINS, WITHOUT_SNAPSHOT, Chain
 
 
-@pytest.mark.parametrize("chain", [*CHAINS.values(), WITHOUT_SNAPSHOT], ids=[*CHAINS, "spot_btc_2023"])
+@pytest.mark.parametrize("chain", ALL_CHAINS.values(), ids=ALL_CHAINS)
 def test_recording_tells_venue_and_symbol(chain: Chain, data_dir: Path) -> None:
     assert identify(chain.lines(data_dir)) == (chain.venue, chain.symbol)
 

@@ -11,7 +11,7 @@ from msray.venues import SPARE_BYTES, Decoder, Frames
 from msray.venues import kernels_text as codes
 from msray.venues.kernels import scan
 from msray.venues.kernels_symbol import SYMBOL, word
-from tests.venues.recordings import (
+from tests.venues.made import (
     ANSWER,
     COINM,
     COINM_DEPTH,

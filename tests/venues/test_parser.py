@@ -9,9 +9,8 @@ import pytest
 from msray.errors import FeedError, MessageError, UnknownNameError, UsageError
 from msray.market import DEPTH, REGRID, SNAPSHOT, TRADE
 from msray.venues import Decoder, Frames, OrderBookParser
-from tests.venues.recordings import (
+from tests.venues.made import (
     ANSWER,
-    CHAINS,
     COINM_SNAPSHOT,
     SPOT,
     SPOT_DEPTH,
@@ -21,6 +20,7 @@ from tests.venues.recordings import (
     USDM,
     USDM_DEPTH,
 )
+from tests.venues.recordings import CHAINS
 
 
 @pytest.mark.parametrize("name", CHAINS)

@@ -10,7 +10,7 @@ from msray.venues import Decoder, Frames, Reason, RefusedError
 from msray.venues.exact import exact_units, finer
 from msray.venues.wire import read_frame
 from tests.naive.decode import NaiveRefusalError, naive_decode
-from tests.venues.recordings import (
+from tests.venues.made import (
     COINM,
     COINM_SNAPSHOT,
     SPOT,

@@ -1,7 +1,7 @@
 """Book, wire, features and detectors on the recorded chains, beside what users have today.
 
 Every chain is checked in the same run: best price and size after every message and full depth at the end equal those
-of two dicts.
+of two dicts, and the peers' books are held against it.
 
     python jobs/measure_book.py [--json] [--runs 7] [--data FOLDER]
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from book_peers import loaded, measure_peers
 from chains import Chain, chains, level_count
 from figures import Figure, arguments, median_seconds, report
 
@@ -35,16 +36,9 @@ def main() -> int:
     return report(figures, as_json=options.json)
 
 
-def _loaded(chain: Chain) -> L2Book:
-    book = L2Book(chain.instrument)
-    row = chain.snapshot.messages[0]
-    book.load(chain.log.levels[row["begin"] : row["end"]], int(row["first_id"]))
-    return book
-
-
 def _check(chain: Chain) -> None:
     """The book against two dicts of integers."""
-    book, depth = _loaded(chain), chain.depth
+    book, depth = loaded(chain), chain.depth
     sides: list[dict[int, int]] = [{}, {}]
     for level in book.levels().tolist():
         sides[level[2] & ASK][level[1]] = level[0]
@@ -68,57 +62,40 @@ def _check(chain: Chain) -> None:
 def _book(chain: Chain, runs: int) -> list[Figure]:
     depth, messages, changes = chain.depth, len(chain.depth), level_count(chain.depth)
     bests = np.zeros((messages, 4), np.int64)
-    seconds = median_seconds(lambda book: book.replay(depth, bests), lambda: _loaded(chain), runs)
+    seconds = median_seconds(lambda book: book.replay(depth, bests), lambda: loaded(chain), runs)
     each = 9.5 if chain.name == "spot BTC 2024" else 7.0
     goal = (30 * messages + each * changes) / changes
-    peer = _order_book(chain, runs)
+    peers = measure_peers(chain, runs)
+    own = Figure(
+        name=f"{chain.name}: book",
+        value=seconds / changes * 1e9,
+        unit="ns a change",
+        goal=round(goal, 1),
+        beside={name: peer["seconds"] / changes * 1e9 for name, peer in peers.items()},
+        how=f"{messages} messages, {changes} changes, best after each message, fresh book at full depth, "
+        f"median of {runs}, CPU; beside: " + ("; ".join(peer["how"] for peer in peers.values()) or "no peer"),
+    )
+    return [own, *_times(own, {"order_book": 30, "hftbacktest": 5, "hftbacktest with its two books": 5})]
+
+
+def _times(own: Figure, goals: dict[str, float]) -> list[Figure]:
+    """How many times a peer's figure is ours, for each peer that is there."""
     return [
         Figure(
-            name=f"{chain.name}: book",
-            value=seconds / changes * 1e9,
-            unit="ns a change",
-            goal=round(goal, 1),
-            beside={} if peer is None else {"order_book": peer / changes * 1e9},
-            how=f"{messages} messages, {changes} changes, best after each, fresh book at full depth, median of {runs}, "
-            "CPU; order_book sorts a side anew when it is asked for its best after a new price",
+            name=f"{own.name}, {peer} over ours",
+            value=own.beside[peer] / own.value,
+            unit="x",
+            op=">=",
+            goal=goal,
+            how=own.how,
         )
+        for peer, goal in goals.items()
+        if peer in own.beside
     ]
 
 
-def _order_book(chain: Chain, runs: int) -> float | None:
-    """The C book of cryptofeed with integer keys, driven from a loop as its users do."""
-    try:
-        from order_book import OrderBook
-    except ImportError:
-        return None
-    depth = chain.depth
-    spans = depth.messages[["begin", "end"]].tolist()
-    rows = depth.levels.tolist()
-    start = _loaded(chain).levels().tolist()
-
-    def prepare() -> Any:
-        book = OrderBook()
-        for size, tick, flags in start:
-            (book.asks if flags & ASK else book.bids)[tick] = size
-        return book
-
-    def work(book: Any) -> int:
-        bids, asks, seen = book.bids, book.asks, 0
-        for begin, end in spans:
-            for size, tick, flags in rows[begin:end]:
-                side = asks if flags & ASK else bids
-                if size:
-                    side[tick] = size
-                elif tick in side:
-                    del side[tick]
-            seen += bids.index(0)[0] + asks.index(0)[0]
-        return seen
-
-    return median_seconds(work, prepare, min(runs, 3))
-
-
 def _wire(chain: Chain, runs: int) -> list[Figure]:
-    messages, levels = len(chain.frames), sum(frame.count(b'"],[') for frame in chain.frames)
+    messages = len(chain.frames)
     batches = [Frames.of(chain.frames[i : i + BATCH], local_ns=1) for i in range(0, messages, BATCH)]
     levels = sum(level_count(part) for b in batches for part in Decoder([chain.instrument]).decode(b).parts)
 
@@ -128,19 +105,18 @@ def _wire(chain: Chain, runs: int) -> list[Figure]:
             for part in decoder.decode(batch).parts:
                 book.replay(part)
 
-    seconds = median_seconds(work, lambda: (Decoder([chain.instrument]), _loaded(chain)), runs)
+    seconds = median_seconds(work, lambda: (Decoder([chain.instrument]), loaded(chain)), runs)
     per_level = 36 if "spot" in chain.name else 20
     least = 1.8 if levels >= 8 * messages else 1.2
-    return [
-        Figure(
-            name=f"{chain.name}: wire to book",
-            value=seconds / messages * 1e6,
-            unit="us a message",
-            goal=round((0.7 * messages + per_level / 1000 * levels) / messages, 2),
-            beside=_orjson(chain, runs),
-            how=f"{messages} frames, {levels} levels, {BATCH} a call; beside: goal {least}x, median of {runs}, CPU",
-        )
-    ]
+    own = Figure(
+        name=f"{chain.name}: wire to book",
+        value=seconds / messages * 1e6,
+        unit="us a message",
+        goal=round((0.7 * messages + per_level / 1000 * levels) / messages, 2),
+        beside=_orjson(chain, runs),
+        how=f"{messages} frames, {levels} levels, {BATCH} a call; median of {runs}, CPU",
+    )
+    return [own, *_times(own, {"orjson.loads alone": least})]
 
 
 def _orjson(chain: Chain, runs: int) -> dict[str, float]:
@@ -160,7 +136,7 @@ def _orjson(chain: Chain, runs: int) -> dict[str, float]:
 def _fold(chain: Chain, runs: int) -> list[Figure]:
     depth, log = chain.depth, chain.log
     messages = len(depth)
-    book = median_seconds(lambda made: made.replay(depth), lambda: _loaded(chain), runs)
+    book = median_seconds(lambda made: made.replay(depth), lambda: loaded(chain), runs)
 
     def features(engineering: FeatureEngineering) -> None:
         engineering.transform(log)

@@ -113,7 +113,11 @@ def _measured(
     for is_ask, tick, size in chain["end"].tolist():
         expected[is_ask][tick] = size
     wrong_bests = int((np.asarray(bests) != chain["bests"]).any(axis=1).sum())
-    wrong_sizes = sum(len(mine.items() ^ right.items()) for mine, right in zip(found, expected, strict=True))
+    wrong_sizes = sum(
+        mine.get(tick) != right.get(tick)
+        for mine, right in zip(found, expected, strict=True)
+        for tick in mine.keys() | right.keys()
+    )
     same = "best after every message and depth at the end as ours"
     differs = f"best differs after {wrong_bests} messages, the end by {wrong_sizes} levels"
     return {

@@ -9,7 +9,7 @@ import pytest
 
 from msray.book import L2Book
 from msray.features import FEATURES, NAMES, FeatureEngineering, FeatureTable, grow, kernels, new_state
-from msray.market import DEPTH, GAP, LEVEL, MESSAGE, SELL, TRADE, Instrument
+from msray.market import DEPTH, GAP, LEVEL, MESSAGE, SELL, TRADE, Instrument, Records
 from tests.features.logs import RANDOM, START_NS, Market, asks, bids, random_log, recorded
 from tests.naive.features import oracle
 
@@ -140,13 +140,19 @@ def test_a_message_without_times_is_a_row_without_latency() -> None:
 # ---------------------------------------------------------------- one record at a time
 
 
+def opening_book(records: Records) -> L2Book:
+    """The book of the snapshot that a log begins with."""
+    book = L2Book(RANDOM)
+    first = records.messages[0]
+    book.load(records.levels[first["begin"] : first["end"]], 0)
+    return book
+
+
 def test_a_step_is_counted_once_however_often_it_had_to_grow() -> None:
     """A book and rings that start as small as they can be: the same rows as with room for everything."""
     records = random_log(8, 1_200, asked=0)
     expected = FeatureEngineering(RANDOM).transform(records)
-    book = L2Book(RANDOM)
-    first = records.messages[0]
-    book.load(records.levels[first["begin"] : first["end"]], 0)
+    book = opening_book(records)
     state = new_state(RANDOM, capacities=(2, 2, 2))
     rows = []
     grown = 0
@@ -185,9 +191,7 @@ def test_a_step_waits_for_a_book_that_is_full() -> None:
 def test_on_trade_and_on_depth_are_the_step_in_two_parts() -> None:
     records = random_log(9, 600, asked=0)
     expected = FeatureEngineering(RANDOM).transform(records)
-    book = L2Book(RANDOM)
-    first = records.messages[0]
-    book.load(records.levels[first["begin"] : first["end"]], 0)
+    book = opening_book(records)
     state = new_state(RANDOM, capacities=(1024, 1024, 1024))
     rows = []
 

@@ -12,6 +12,7 @@ from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
 from msray.prediction import Arrived, Disconnected, LogEvent, Requested
 from msray.venues import Frames
+from tests.disks import refusing
 from tests.feeds.clocks import SECOND, ManualClock
 from tests.feeds.made import ETH, SPOT, USDM, arrived, frame_rows, plain, random_events
 
@@ -203,13 +204,10 @@ def test_what_does_not_fit_is_cut_off_and_raised(tmp_path: Path, monkeypatch: py
     writer = RawLogWriter(tmp_path, INSTRUMENTS, ManualClock())
     writer.append(Requested(USDM.id, 1))
 
-    def full(file: int, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     for room in (0, 11, 27):
         with monkeypatch.context() as patch:
             patch.setattr("msray.feeds.raw_log.os.writev", lambda f, p, room=room: _write_some(f, p, room))
-            patch.setattr("msray.feeds.raw_log.os.write", full)
+            patch.setattr("msray.feeds.raw_log.os.write", refusing(errno.ENOSPC))
             with pytest.raises(UnavailableError, match="cannot be written: No space left on device"):
                 writer.append(Requested(USDM.id, 2))
     writer.append(Requested(USDM.id, 3))
@@ -243,13 +241,10 @@ def test_a_torn_block_that_cannot_be_cut_off_ends_its_segment(tmp_path: Path, mo
     writer = RawLogWriter(tmp_path, INSTRUMENTS, ManualClock())
     writer.append(Requested(USDM.id, 1))
 
-    def refuse(*_: object) -> int:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
         patch.setattr("msray.feeds.raw_log.os.writev", lambda f, p: _write_some(f, p, 13))
-        patch.setattr("msray.feeds.raw_log.os.write", refuse)
-        patch.setattr("msray.feeds.raw_log.os.ftruncate", refuse)
+        patch.setattr("msray.feeds.raw_log.os.write", refusing(errno.EIO))
+        patch.setattr("msray.feeds.raw_log.os.ftruncate", refusing(errno.EIO))
         with pytest.raises(UnavailableError, match="Input/output error"):
             writer.append(Requested(USDM.id, 2))
     writer.append(Requested(USDM.id, 3))
@@ -265,12 +260,9 @@ def test_a_segment_that_cannot_be_begun_leaves_the_one_before_it_in_use(
 ) -> None:
     writer = RawLogWriter(tmp_path, INSTRUMENTS, ManualClock(), segment_bytes=1)
 
-    def refuse(*_: object, **__: object) -> int:
-        raise OSError(errno.EROFS, "Read-only file system")
-
     with monkeypatch.context() as patch:
-        patch.setattr("msray.feeds.raw_log.os.writev", refuse)
-        patch.setattr(Path, "unlink", refuse)
+        patch.setattr("msray.feeds.raw_log.os.writev", refusing(errno.EROFS))
+        patch.setattr(Path, "unlink", refusing(errno.EROFS))
         with pytest.raises(UnavailableError, match="Read-only file system"):
             writer.append(Requested(USDM.id, 1))
 
@@ -320,11 +312,11 @@ def _is_honest(back: list[LogEvent], events: list[LogEvent]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("which", ["first", "last"])
-def test_no_flipped_byte_is_ever_bridged(tmp_path: Path, which: str) -> None:
+@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
+def test_no_flipped_byte_is_ever_bridged(tmp_path: Path, which: int) -> None:
     events, paths = _two_segments(tmp_path)
     assert len(paths) >= 2
-    path = paths[0] if which == "first" else paths[-1]
+    path = paths[which]
     whole = path.read_bytes()
     header = segment.PREFIX.size + segment.PREFIX.unpack(whole[: segment.PREFIX.size])[2]
     places = [*range(segment.PREFIX.size), *range(segment.PREFIX.size, header, 97)]
@@ -342,10 +334,10 @@ def test_no_flipped_byte_is_ever_bridged(tmp_path: Path, which: str) -> None:
     path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("which", ["first", "last"])
-def test_no_cut_is_ever_bridged(tmp_path: Path, which: str) -> None:
+@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
+def test_no_cut_is_ever_bridged(tmp_path: Path, which: int) -> None:
     events, paths = _two_segments(tmp_path)
-    path = paths[0] if which == "first" else paths[-1]
+    path = paths[which]
     whole = path.read_bytes()
 
     for length in range(0, len(whole), 5):
@@ -382,7 +374,7 @@ def test_a_missing_segment_is_marked(tmp_path: Path) -> None:
     assert "events before it are missing" in log.summary.damage[0]
 
 
-@pytest.mark.parametrize("content", [b"", b"MSRAYLOG", b"{}", os.urandom(100), b"MSRAYLOG" + bytes(12)])
+@pytest.mark.parametrize("content", [b"", b"MSRAYLOG", b"{}", bytes(range(100)), b"MSRAYLOG" + bytes(12)])
 def test_a_file_that_is_no_segment_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / f"1{segment.SUFFIX}"
     path.write_bytes(content)

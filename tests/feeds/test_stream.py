@@ -47,6 +47,10 @@ class ToldSource:
         finally:
             self.is_over = True
 
+    def emit(self, event: LogEvent) -> None:
+        assert self.outlet is not None, "it does not run yet"
+        self.outlet.emit(event)
+
     def request_snapshot(self, instrument_id: str, priority: int) -> None:
         self.requested.append((instrument_id, priority))
 
@@ -57,9 +61,8 @@ async def test_it_begins_with_nothing_known_and_hands_on_in_order() -> None:
 
     first = await anext(stream)
     await settle()
-    assert source.outlet is not None
     for event in (arrived("binance_usdm", [b"x"]), Requested(USDM.id, 2)):
-        source.outlet.emit(event)
+        source.emit(event)
 
     assert first == Disconnected((USDM.id, SPOT.id), clock.now_ns())
     assert [plain(await anext(stream))[0] for _ in range(2)] == ["arrived", "requested"]  # type: ignore[arg-type]
@@ -73,9 +76,8 @@ async def test_what_came_before_it_was_closed_can_still_be_taken(tmp_path: Path)
     stream = DataStreamer([USDM], source, raw_log=RawLogWriter(tmp_path, [USDM], clock), clock=clock)
     await anext(stream)
     await settle()
-    assert source.outlet is not None
     for number in range(3):
-        source.outlet.emit(Requested(USDM.id, number))
+        source.emit(Requested(USDM.id, number))
 
     await stream.aclose()
 
@@ -102,8 +104,7 @@ async def test_it_ends_with_its_source_once_everything_was_taken() -> None:
     async with DataStreamer([USDM], source, clock=ManualClock()) as stream:
         await anext(stream)
         await settle()
-        assert source.outlet is not None
-        source.outlet.emit(Requested(USDM.id, 1))
+        source.emit(Requested(USDM.id, 1))
         source.end.set_result(None)
         await settle()
 
@@ -115,8 +116,7 @@ async def test_what_the_source_raises_comes_out_behind_what_it_brought() -> None
     async with DataStreamer([USDM], source, clock=ManualClock()) as stream:
         await anext(stream)
         await settle()
-        assert source.outlet is not None
-        source.outlet.emit(Requested(USDM.id, 1))
+        source.emit(Requested(USDM.id, 1))
         source.end.set_exception(UnavailableError("no connection is left"))
         await settle()
 

@@ -1,5 +1,6 @@
 """A calibration file: what was saved is what is loaded, and anything else is refused by name."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from msray.detectors import Calibration
 from msray.errors import ConfigError, UsageError
 from msray.prediction import CalibrationTask, DetectionConfig, WatchConfig
 from msray.store.calibrations import SCHEMA, load_calibrations, save_calibrations
+from tests.disks import refusing
 
 WORDS = DetectionConfig(arl0=20, watches=(WatchConfig(name="x", feature="imbalance_l5", detector="cusum"),))
 
@@ -79,10 +81,7 @@ def test_a_failure_leaves_the_older_file_and_nothing_else(path: Path, monkeypatc
     save_calibrations(path, [A])
     before = path.read_bytes()
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", refusing(errno.ENOSPC))
     with pytest.raises(UsageError, match=r"cannot write .*calibration\.json: No space left"):
         save_calibrations(path, [B])
 

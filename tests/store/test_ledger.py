@@ -1,5 +1,6 @@
 """A ledger keeps what it acknowledged, once, in one order; on SQLite and on PostgreSQL."""
 
+import errno
 import math
 import os
 import sqlite3
@@ -26,6 +27,7 @@ from msray.store.ledger_records import (
     SignalQuery,
     Source,
 )
+from tests.disks import refusing
 from tests.store.examples import BTC, ETH, SECOND, START_NS, ManualClock, a_signal, some_signals
 from tests.store.postgres import PostgresServer
 
@@ -247,11 +249,8 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, clock: ManualC
 def test_a_lock_that_cannot_be_written_is_not_held(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> int:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        patch.setattr(os, "pwrite", refusing(errno.ENOSPC))
         with pytest.raises(UsageError, match="No space left on device"):
             Ledger(str(tmp_path / "l.db"), clock=clock)
 

@@ -1,5 +1,6 @@
 """The Parquet files of a replay: exactly these columns, whole or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from msray.store.tables import (
     depth_columns,
     signal_columns,
 )
+from tests.disks import refusing
 from tests.feeds.clocks import ManualClock
 from tests.prediction.made import BTC, CALIBRATED, ETH, SPOT, market_events, run
 from tests.store.examples import a_signal, some_signals
@@ -150,14 +152,11 @@ def test_a_full_disk_leaves_nothing_behind_wherever_it_shows(
     path = tmp_path / "t.parquet"
     path.write_bytes(b"older")
 
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
     owner = {"fsync": os, "replace": Path}.get(where, pq.ParquetWriter)
     refused = pytest.raises(UnavailableError, match=r"cannot write .*t\.parquet: No space left")
     with refused, TableWriter(path, SCHEMA) as writer:
         writer.append(columns(5))
-        monkeypatch.setattr(owner, where, full)
+        monkeypatch.setattr(owner, where, refusing(errno.ENOSPC))
     monkeypatch.undo()
 
     assert path.read_bytes() == b"older"
@@ -165,11 +164,8 @@ def test_a_full_disk_leaves_nothing_behind_wherever_it_shows(
 
 
 def test_a_full_disk_in_the_middle_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(tables, "_GROUP_ROWS", 10)
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", refusing(errno.ENOSPC))
 
     with pytest.raises(UnavailableError, match="No space left"), TableWriter(tmp_path / "t", SCHEMA) as writer:
         writer.append(columns(20))

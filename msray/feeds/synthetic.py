@@ -8,9 +8,9 @@ from msray.errors import UsageError
 from msray.feeds.hints import hints
 from msray.feeds.outlet import Outlet
 from msray.feeds.pace import Pace
-from msray.market import ASK, DEPTH, SELL, Instrument, Levels, Records
+from msray.market import Instrument
 from msray.prediction import Arrived, Requested
-from msray.venues import Frames
+from msray.venues import Encoder, Frames
 
 MS = 1_000_000
 DEFAULT_START_NS = 1_767_225_600_000 * MS
@@ -60,12 +60,14 @@ class SyntheticSource:
         self._cadence_ms = cadence_ms
         self._clock = clock or SystemClock()
         self._outlet: Outlet | None = None
+        self._encoders: list[Encoder] = []
         self._hints: list[int] = []
 
     async def run(self, instruments: Sequence[Instrument], outlet: Outlet) -> None:
         """See :meth:`msray.feeds.source.Source.run`."""
         self._outlet = outlet
         self.markets = [self._market(instrument, index) for index, instrument in enumerate(instruments)]
+        self._encoders = [Encoder(instrument) for instrument in instruments]
         self._hints = hints(instruments)
         now_ns = self._start_ns
         while self._end_ns is None or now_ns < self._end_ns:
@@ -75,19 +77,19 @@ class SyntheticSource:
             wait_s = self._pace.wait_s(now_ns, self._clock.monotonic_ns()) if self._pace else 0.0
             await self._clock.sleep(wait_s)
             await outlet.room()
-            for market in self.markets:
-                payloads = messages_json(market.instrument, market.advance(now_ns))
+            for market, encoder in zip(self.markets, self._encoders, strict=True):
+                payloads = encoder.messages(market.advance(now_ns))
                 if payloads:
                     outlet.emit(Arrived(market.instrument.venue, Frames.of(payloads, self._clock.now_ns())))
 
     def request_snapshot(self, instrument_id: str, priority: int) -> None:
         """See :meth:`msray.feeds.source.Source.request_snapshot`; the answer is there at once."""
-        for market, hint in zip(self.markets, self._hints, strict=True):
+        for market, encoder, hint in zip(self.markets, self._encoders, self._hints, strict=True):
             if market.instrument.id == instrument_id and self._outlet is not None:
                 now_ns = self._clock.now_ns()
                 self._outlet.emit(Requested(instrument_id, now_ns))
-                answer = snapshot_json(market.instrument, market.snapshot())
-                self._outlet.emit(Arrived(market.instrument.venue, Frames.of([answer], now_ns, hint)))
+                answer = encoder.messages(market.snapshot())
+                self._outlet.emit(Arrived(market.instrument.venue, Frames.of(answer, now_ns, hint)))
 
     def _market(self, instrument: Instrument, index: int) -> SyntheticMarket:
         return SyntheticMarket(
@@ -98,59 +100,3 @@ class SyntheticSource:
             index=index,
             regimes=self._regimes,
         )
-
-
-def messages_json(instrument: Instrument, records: Records) -> list[bytes]:
-    """DEPTH and TRADE messages as Binance sends them (``depthUpdate``, ``trade``)."""
-    is_futures = instrument.venue != "binance_spot"
-    payloads: list[str] = []
-    for row in records.messages:
-        levels = records.levels[row["begin"] : row["end"]]
-        at_ms, traded_ms = int(row["event_ns"]) // MS, int(row["trade_ns"] or row["event_ns"]) // MS
-        head = f'"E":{at_ms},"T":{traded_ms},"s":"{instrument.symbol}"'
-        if row["kind"] == DEPTH:
-            bids, asks = _sides(instrument, levels)
-            pair = f',"ps":"{instrument.symbol.partition("_")[0]}"' if instrument.venue == "binance_coinm" else ""
-            spot_head = f'"E":{at_ms},"s":"{instrument.symbol}"'
-            ids = f'"U":{row["first_id"]},"u":{row["last_id"]}' + (f',"pu":{row["prev_id"]}' if is_futures else "")
-            payloads.append(
-                f'{{"e":"depthUpdate",{head if is_futures else spot_head}{pair},{ids},"b":[{bids}],"a":[{asks}]}}'
-            )
-        else:
-            price, size = _texts(instrument, levels[0])
-            maker = "true" if levels["flags"][0] & SELL else "false"
-            kind = '"X":"MARKET"' if is_futures else '"M":true'
-            payloads.append(
-                f'{{"e":"trade",{head},"t":{row["first_id"]},"p":"{price}","q":"{size}","m":{maker},{kind}}}'
-            )
-    return [payload.encode() for payload in payloads]
-
-
-def snapshot_json(instrument: Instrument, snapshot: Records) -> bytes:
-    """A SNAPSHOT message as Binance answers it."""
-    row = snapshot.messages[0]
-    bids, asks = _sides(instrument, snapshot.levels[row["begin"] : row["end"]])
-    at_ms = int(row["event_ns"]) // MS
-    times = f'"E":{at_ms},"T":{at_ms},' if instrument.venue != "binance_spot" else ""
-    pair = instrument.symbol.partition("_")[0]
-    names = f'"symbol":"{instrument.symbol}","pair":"{pair}",' if instrument.venue == "binance_coinm" else ""
-    return f'{{"lastUpdateId":{row["last_id"]},{times}{names}"bids":[{bids}],"asks":[{asks}]}}'.encode()
-
-
-def _sides(instrument: Instrument, levels: Levels) -> tuple[str, str]:
-    sides: tuple[list[str], list[str]] = ([], [])
-    for level in levels:
-        price, size = _texts(instrument, level)
-        sides[level["flags"] & ASK].append(f'["{price}","{size}"]')
-    return ",".join(sides[0]), ",".join(sides[1])
-
-
-def _texts(instrument: Instrument, level: Levels) -> tuple[str, str]:
-    price = int(level["tick"]) * instrument.grid
-    return _decimal(price, instrument.price_decimals), _decimal(int(level["size"]), instrument.size_decimals)
-
-
-def _decimal(units: int, decimals: int) -> str:
-    """``units * 10**-decimals``, exactly."""
-    whole, rest = divmod(units, 10**decimals)
-    return f"{whole}.{rest:0{decimals}d}" if decimals else str(whole)

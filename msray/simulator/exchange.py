@@ -5,7 +5,7 @@ from msray.errors import FeedError
 from msray.market import Instrument
 from msray.simulator.books import HISTORY, TrueBook
 from msray.simulator.source import Listed
-from msray.simulator.wire import Wire
+from msray.venues import Encoder
 
 
 class Listing:
@@ -28,7 +28,7 @@ class Listing:
 
     def __init__(self, listed: Listed, rule: SequenceRule, history: int = HISTORY) -> None:
         self.instrument = listed.instrument
-        self.wire = Wire(listed.instrument, listed.price_digits, listed.size_digits)
+        self.encoder = Encoder(listed.instrument, listed.price_digits, listed.size_digits)
         self.book = TrueBook(listed.instrument, rule, history)
         self._opening = listed.snapshot
         self._is_open = False
@@ -73,13 +73,13 @@ class Listing:
             return self._cut_opening(self._opening, limit)
         ids = self.book.ids()
         view = self.book.view(ids[max(0, len(ids) - 1 - older)] if ids else None)
-        return self.wire.snapshot(view.instrument, view.update_id, view.event_ns, view.cut(limit))
+        return self.encoder.snapshot(view.instrument, view.update_id, view.event_ns, view.cut(limit))
 
     def _cut_opening(self, opening: bytes, limit: int) -> bytes:
         view = self._opening_view
         if max(len(view.side(0)), len(view.side(1))) <= limit:
             return opening
-        return self.wire.snapshot(view.instrument, view.update_id, view.event_ns, view.cut(limit))
+        return self.encoder.snapshot(view.instrument, view.update_id, view.event_ns, view.cut(limit))
 
 
 def warm_up() -> None:

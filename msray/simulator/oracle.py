@@ -99,7 +99,7 @@ def _summary(listing: Listing) -> dict[str, Any]:
 def _shown(listing: Listing, view: BookView) -> dict[str, Any]:
     """A book as decimal strings."""
     numbers = msgspec.json.decode(
-        listing.wire.snapshot(view.instrument, view.update_id, view.event_ns, view.levels), type=dict[str, Any]
+        listing.encoder.snapshot(view.instrument, view.update_id, view.event_ns, view.levels), type=dict[str, Any]
     )
     head = {"instrument": listing.instrument.id, "id": view.update_id, "event_ns": view.event_ns}
     return head | {"bids": numbers["bids"], "asks": numbers["asks"]}

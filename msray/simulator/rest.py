@@ -128,7 +128,7 @@ class MarketApi:
         recorded = self._source.exchange_info(self._venue.name)
         if recorded is not None and not wanted:
             return recorded
-        symbols = [self._listing(symbol).wire.symbol() for symbol in wanted or self._listings]
+        symbols = [self._listing(symbol).encoder.symbol() for symbol in wanted or self._listings]
         now_ms = self._clock.now_ns() // _MS
         return wire.exchange_info(symbols, weight_limit=self._venue.weight_per_minute, now_ms=now_ms)
 

@@ -10,7 +10,8 @@ from msray.book import KINDS, TRUTH, RegimePlan, SyntheticMarket
 from msray.errors import UnknownNameError, UsageError
 from msray.market import DEPTH, Instrument, Messages
 from msray.simulator.source import Change, Event, Kind, Listed
-from msray.simulator.wire import COINM, SPOT, USDM, Wire
+from msray.simulator.wire import COINM, SPOT, USDM
+from msray.venues import Encoder
 
 DEFAULT_START_NS = 1_767_225_600_000_000_000
 """2026-01-01 00:00:00 UTC."""
@@ -121,10 +122,13 @@ class SyntheticSource:
             )
             for index, instrument_id in enumerate(instruments)
         ]
-        self._wires = [Wire(market.instrument) for market in self._markets]
+        self._encoders = [Encoder(market.instrument) for market in self._markets]
         self._start_ns = start_ns
         self._end_ns = None if seconds is None else start_ns + round(seconds * _SECOND)
-        self._listed = [self._opening(market, wire) for market, wire in zip(self._markets, self._wires, strict=True)]
+        self._listed = [
+            Listed(instrument=market.instrument, snapshot=encoder.messages(market.snapshot())[0])
+            for market, encoder in zip(self._markets, self._encoders, strict=True)
+        ]
 
     @property
     def listed(self) -> Sequence[Listed]:
@@ -160,15 +164,8 @@ class SyntheticSource:
         times, kinds = records.messages["event_ns"].tolist(), records.messages["kind"].tolist()
         return [
             Event(at_ns, index, Kind.DEPTH if kind == DEPTH else Kind.TRADE, payload)
-            for at_ns, kind, payload in zip(times, kinds, self._wires[index].messages(records), strict=True)
+            for at_ns, kind, payload in zip(times, kinds, self._encoders[index].messages(records), strict=True)
         ]
-
-    @staticmethod
-    def _opening(market: SyntheticMarket, wire: Wire) -> Listed:
-        records = market.snapshot()
-        last_id, now_ns = int(records.messages["last_id"][0]), int(records.messages["event_ns"][0])
-        snapshot = wire.snapshot(market.instrument, last_id, now_ns, records.levels)
-        return Listed(instrument=market.instrument, snapshot=snapshot)
 
 
 def _time(event: Event) -> int:

@@ -1,10 +1,12 @@
 """Venues: bytes to records, and what each venue promises. No socket, no clock.
 
-``Decoder`` reads batches of frames, ``OrderBookParser`` one message at a time; both are exact or refuse.
+``Decoder`` reads batches of frames, ``OrderBookParser`` one message at a time; both are exact or refuse. ``Encoder``
+writes what they read.
 """
 
 from msray.venues.catalog import VENUES, find_venue
 from msray.venues.decoder import Decoded, Decoder, DecoderCounts, Refusal
+from msray.venues.encoder import Encoder
 from msray.venues.exact import Reason, RefusedError
 from msray.venues.exchange_info import Listing, read_exchange_info
 from msray.venues.frames import Frames
@@ -21,6 +23,7 @@ __all__ = [
     "Decoded",
     "Decoder",
     "DecoderCounts",
+    "Encoder",
     "Frames",
     "Listing",
     "OrderBookParser",

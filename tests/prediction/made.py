@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from msray.book import SyntheticMarket
 from msray.detectors import Calibration
-from msray.feeds.synthetic import messages_json, snapshot_json
 from msray.market import Instrument, Signal
 from msray.prediction import (
     Arrived,
@@ -18,7 +17,7 @@ from msray.prediction import (
     Requested,
     WatchConfig,
 )
-from msray.venues import Frames
+from msray.venues import Encoder, Frames
 
 MS, SECOND = 1_000_000, 1_000_000_000
 START_NS = 1_767_225_600 * SECOND
@@ -58,18 +57,19 @@ class Market:
     def __init__(self, instrument: Instrument, seed: int = 1, hint: int = 0, start_ns: int = START_NS) -> None:
         self.instrument = instrument
         self._hint = hint
+        self._encoder = Encoder(instrument)
         self._market = SyntheticMarket(seed, instrument, start_ns=start_ns)
         self.now_ns = start_ns
 
     def messages(self, ms: int = 100) -> list[bytes]:
         """What happens in the next milliseconds."""
         self.now_ns += ms * MS
-        return messages_json(self.instrument, self._market.advance(self.now_ns))
+        return self._encoder.messages(self._market.advance(self.now_ns))
 
     def snapshot(self) -> list[LogEvent]:
         """A request and its answer."""
-        answer = snapshot_json(self.instrument, self._market.snapshot())
-        frames = Frames.of([answer], self.now_ns, self._hint)
+        answer = self._encoder.messages(self._market.snapshot())
+        frames = Frames.of(answer, self.now_ns, self._hint)
         return [Requested(self.instrument.id, self.now_ns), Arrived(self.instrument.venue, frames)]
 
 

@@ -13,7 +13,7 @@ from msray.simulator.books import BookView, TrueBook, UnknownIdError
 from msray.simulator.recording import RecordingSource
 from msray.simulator.source import Kind
 from msray.simulator.synthetic import SyntheticSource
-from msray.simulator.wire import Wire
+from msray.venues import Encoder
 from tests.simulator.made import COIN, SPOT, SYN, decimals, naive_books
 
 X = Instrument(venue="binance_usdm", symbol="X", price_decimals=1, size_decimals=0, tick=1, grid=1)
@@ -26,7 +26,7 @@ def depth(first: int, last: int, previous: int, price: str = "9.5", size: str = 
 
 
 def shown(view: BookView) -> tuple[object, object]:
-    body = msgspec.json.decode(Wire(X).snapshot(view.instrument, view.update_id, view.event_ns, view.levels))
+    body = msgspec.json.decode(Encoder(X).snapshot(view.instrument, view.update_id, view.event_ns, view.levels))
     return decimals(body["bids"]), decimals(body["asks"])
 
 
@@ -40,7 +40,7 @@ def small_book(history: int = 5) -> TrueBook:
 def test_every_id_of_the_past_has_its_book(instrument_id: str) -> None:
     source = SyntheticSource([instrument_id], seed=4, seconds=40)
     (listed,) = source.listed
-    wire = Wire(listed.instrument)
+    encoder = Encoder(listed.instrument)
     messages = [event.payload for event in source.events() if event.kind is Kind.DEPTH]
     book = TrueBook(listed.instrument, SequenceRule(instrument_id != SPOT), history=100)
     assert listed.snapshot is not None
@@ -55,7 +55,7 @@ def test_every_id_of_the_past_has_its_book(instrument_id: str) -> None:
     for update_id, truth in naive_books(listed.snapshot, messages):
         if update_id in ids[::7]:
             view = book.view(update_id)
-            body = msgspec.json.decode(wire.snapshot(view.instrument, view.update_id, view.event_ns, view.levels))
+            body = msgspec.json.decode(encoder.snapshot(view.instrument, view.update_id, view.event_ns, view.levels))
             assert (decimals(body["bids"]), decimals(body["asks"])) == (truth.bids, truth.asks)
             checked += 1
     assert checked >= len(ids) // 7
@@ -75,7 +75,7 @@ def test_the_present_book_of_a_recording_is_exact(data_dir: Path) -> None:
 
     *_, (update_id, truth) = naive_books(listed.snapshot, (event.payload for event in events))
     view = book.view()
-    body = msgspec.json.decode(Wire(listed.instrument).snapshot(view.instrument, 0, 0, view.levels))
+    body = msgspec.json.decode(Encoder(listed.instrument).snapshot(view.instrument, 0, 0, view.levels))
     assert view.update_id == update_id
     assert (decimals(body["bids"]), decimals(body["asks"])) == (truth.bids, truth.asks)
 

@@ -41,7 +41,7 @@ def demo(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="msray-demo-")))
         out.note("starting a simulator, Ray, a shard, the ledger, the API: about 20 s, the first time a minute or two")
-        market = stack.enter_context(play(data, seed, folder))
+        market = stack.enter_context(play(data, seed))
         urls = stack.enter_context(_running(market, folder))
         watched = Watched(market, urls["api"])
         _watch(out, watched, urls, seconds)

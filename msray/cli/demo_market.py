@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from msray.cli.http import get_json
-from msray.errors import UnavailableError
 from msray.evaluation import PlantedChange
 from msray.feeds.listings import fetch_listings
 from msray.market import Instrument
 from msray.prediction import CalibrationConfig, DetectionConfig
 from msray.prediction.warm_up import warm_up
+from msray.simulator.process import simulating
 
 SPEED = 4
 INSTRUMENTS = ("binance_usdm:AAAUSDT", "binance_usdm:BBBUSDT", "binance_spot:CCCUSDT", "binance_coinm:DDDUSD_PERP")
@@ -23,8 +21,6 @@ CALIBRATION = CalibrationConfig(bars=600, delay_bars=300)
 CHANGES = "first_s=100,every_s=28,jitter_s=3,last_s=14"
 FAULTS = f"t=124s:gap@{INSTRUMENTS[0]},t=151s:gap@{INSTRUMENTS[2]},t=179s:disconnect@{INSTRUMENTS[1]}"
 """Between two changes, as a gap begins detection anew."""
-_START_S = 240.0
-"""The first time it compiles its kernels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ class Market:
 
 
 @contextlib.contextmanager
-def play(recording: Path | None, seed: int, folder: Path) -> Iterator[Market]:
+def play(recording: Path | None, seed: int) -> Iterator[Market]:
     """Start a simulator; it ends with the context.
 
     Parameters
@@ -78,8 +74,6 @@ def play(recording: Path | None, seed: int, folder: Path) -> Iterator[Market]:
         What to play instead of a made-up market.
     seed
         Of the made-up market.
-    folder
-        For its words.
 
     Raises
     ------
@@ -91,33 +85,10 @@ def play(recording: Path | None, seed: int, folder: Path) -> Iterator[Market]:
     words += ["--seed", str(seed), "--start-ns", str(opened_ns)]
     if recording is not None:
         words, opened_ns = ["--recording", str(recording)], 0
-    command = [sys.executable, "-m", "msray", "simulate", *words, "--speed", str(SPEED), "--port", "0"]
-    said = folder / "simulator.log"
-    with said.open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
-    try:
+    with simulating(*words, "--speed", str(SPEED)) as listening:
         warm_up()  # compiles, once and beside the simulator, what the shard needs
-        url = _url(process, said)
+        url = listening()
         names = tuple(one["instrument"] for one in get_json(f"{url}/oracle/status")["instruments"])
         detection = DetectionConfig() if recording else DetectionConfig(bar_ms=100, calibration=CALIBRATION)
         listings = asyncio.run(fetch_listings(names, endpoint=url))
         yield Market(url=url, instruments=listings.instruments, detection=detection, opened_ns=opened_ns)
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
-        process.wait()
-
-
-def _url(process: "subprocess.Popen[bytes]", said: Path) -> str:
-    """Where it listens, as it says itself."""
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
-        for line in said.read_text().splitlines():
-            if line.startswith("listening on "):
-                return line.removeprefix("listening on ")
-        if process.poll() is not None:
-            raise UnavailableError(said.read_text().strip() or "the simulator ended at once")
-        time.sleep(0.05)
-    raise UnavailableError(f"the simulator must start within {_START_S:g} s")

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msray.simulator.process import simulating
+
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,19 +42,10 @@ def msray(folder: Path, *words: str, code: int = 0, timeout_s: float = 100.0) ->
 
 
 @contextlib.contextmanager
-def simulator(folder: Path, *words: str) -> Iterator[str]:
+def simulator(*words: str) -> Iterator[str]:
     """A simulator in a process of its own; its URL."""
-    log = folder / "simulator.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "msray", "simulate", *words, "--port", "0"], env=environment(), stderr=said
-        )
-    try:
-        text = until(lambda: [line for line in log.read_text().splitlines() if line.startswith("listening on")], 30)
-        yield text[0].removeprefix("listening on ")
-    finally:
-        process.terminate()
-        process.wait(10)
+    with simulating(*words, environment=environment()) as listening:
+        yield listening()
 
 
 def until(ask: Callable[[], T], seconds: float) -> T:

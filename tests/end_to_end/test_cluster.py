@@ -68,7 +68,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Two instruments, live."""
     folder = tmp_path_factory.mktemp("live")
     market = ("--synthetic", "--instruments", ",".join(NAMES), "--seed", "3", "--speed", "2", "--no-wait")
-    with simulator(folder, *market) as endpoint:
+    with simulator(*market) as endpoint:
         port = free_port()
         text = CONFIG.format(names=", ".join(f"'{name}'" for name in NAMES), endpoint=endpoint, port=port)
         (folder / "msray.yaml").write_text(text)

@@ -30,7 +30,7 @@ def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
     try:
         address = f"http://127.0.0.1:{dashboard}"
         until(lambda: _answers(address), 60)
-        with simulator(tmp_path, "--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
+        with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
             words = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--", "python", "jobs/live.py"]
             words += ["--instruments", NAME, "--endpoint", endpoint]
             done = subprocess.run(words, cwd=clone, env=ours, capture_output=True, text=True, timeout=200, check=False)

@@ -50,7 +50,7 @@ def test_books_and_signals_are_those_of_the_exchange_and_of_a_replay(data_dir: P
     msray(tmp_path, "calibrate", str(recording), "--out", "calibration.json", "--bars", "240", timeout_s=200)
     port, found, compared, wrong = free_port(), list[Any](), 0, list[str]()
 
-    with simulator(tmp_path, "--recording", str(recording), "--speed", str(SPEED), "--one-socket") as url:
+    with simulator("--recording", str(recording), "--speed", str(SPEED), "--one-socket") as url:
         names = [one["instrument"] for one in get(f"{url}/oracle/status")["instruments"]]
         quoted = ", ".join(f"'{name}'" for name in names)
         (tmp_path / "msray.yaml").write_text(CONFIG.format(names=quoted, endpoint=url, port=port))

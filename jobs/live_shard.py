@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import gc
-import json
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from msray.cli.http import get_json
 from msray.detectors import Calibration
 from msray.feeds.endpoints import plan_connections
 from msray.feeds.listings import fetch_listings
@@ -22,21 +21,6 @@ from msray.prediction import CalibrationConfig, DetectionConfig
 from msray.store.ledger_records import Batch, Receipt
 
 WITHOUT_CALIBRATION = DetectionConfig(calibration=CalibrationConfig(bars=100_000))
-
-
-@contextlib.contextmanager
-def simulator(*words: str) -> Iterator[str]:
-    """A simulator in a process of its own; its URL."""
-    command = [sys.executable, "-m", "msray", "simulate", *words, "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        assert process.stderr is not None
-        try:
-            for line in process.stderr:
-                if line.startswith("listening on "):
-                    break
-            yield line.split()[-1]
-        finally:
-            process.terminate()
 
 
 class _NoLedger:
@@ -58,67 +42,23 @@ class _NoLedger:
         """Nothing is kept."""
 
 
-def status(url: str) -> dict[str, object]:
-    """What the simulator says."""
-    with urllib.request.urlopen(f"{url}/oracle/status", timeout=10) as answer:
-        found: dict[str, object] = json.load(answer)
-    return found
-
-
-def names_of(url: str) -> list[str]:
-    """Every instrument of a simulator."""
-    return [one["instrument"] for one in status(url)["instruments"]]  # type: ignore[attr-defined]
-
-
 def shard_cpu(url: str, is_fast: bool) -> float:
     """Depth messages a CPU second of a shard."""
-    return asyncio.run(_shard(url, is_fast))
+    return asyncio.run(_shard_cpu(url, is_fast))
 
 
-async def _shard(url: str, is_fast: bool) -> float:
-    names = names_of(url)
-    listings = await fetch_listings(names, endpoint=url)
-    with tempfile.TemporaryDirectory() as folder:
-        plan = ShardPlan(
-            name="measured",
-            instruments=listings.instruments,
-            detection=WITHOUT_CALIBRATION,
-            endpoint=url,
-            one_socket=True,
-            is_fast=is_fast,
-            usual_interval_s=60.0,
-            raw_log=Path(folder),
-        )
-        shard = FeedShard(plan, _NoLedger(), lambda update: None)
-        running = asyncio.create_task(shard.run())
-
-        def messages() -> int:
-            return sum(int(one.quality["depth_messages"] or 0) for one in shard.snapshots())
-
-        while len(names) != sum(one.state == "synced" for one in shard.snapshots()):
-            await asyncio.sleep(0.02)
-        first, cpu_s = messages(), time.process_time()
-        gc.disable()
-        seen, idle_s = first, cpu_s
-        while True:
-            await asyncio.sleep(0.2)
-            now = messages()
-            if now == seen and (await asyncio.to_thread(status, url))["state"] == "done":
-                break
-            seen, idle_s = now, time.process_time()
-        shard.stop()
-        await running
-    sys.stderr.write(f"{seen - first} messages in {idle_s - cpu_s:.2f} s\n")
-    return (seen - first) / (idle_s - cpu_s)
+async def _shard_cpu(url: str, is_fast: bool) -> float:
+    async with _shard(url, one_socket=True, is_fast=is_fast, usual_interval_s=60.0) as shard:
+        return await _rate(url, lambda: sum(int(one.quality["depth_messages"] or 0) for one in shard.snapshots()))
 
 
 def socket_cpu(url: str, is_fast: bool) -> float:
     """Depth messages a CPU second of a client that only takes frames off the socket, as the shard does."""
-    return asyncio.run(_bare(url, open_fast if is_fast else open_plain))
+    return asyncio.run(_socket_cpu(url, open_fast if is_fast else open_plain))
 
 
-async def _bare(url: str, open_socket: Callable[[str, Take], Awaitable[Socket | Refused]]) -> float:
-    listings = await fetch_listings(names_of(url), endpoint=url)
+async def _socket_cpu(url: str, open_socket: Callable[[str, Take], Awaitable[Socket | Refused]]) -> float:
+    listings = await fetch_listings(_names(url), endpoint=url)
     count = 0
 
     def take(payload: bytes | bytearray | memoryview) -> None:
@@ -129,37 +69,65 @@ async def _bare(url: str, open_socket: Callable[[str, Take], Awaitable[Socket | 
         await open_socket(plan.url, take)
     while not count:
         await asyncio.sleep(0.02)
-    first, cpu_s = count, time.process_time()
+    return await _rate(url, lambda: count)
+
+
+async def _rate(url: str, count: Callable[[], int]) -> float:
+    """How many come a CPU second, from now until the simulator has sent all."""
+    first, cpu_s = count(), time.process_time()
     gc.disable()
     seen, idle_s = first, cpu_s
     while True:
         await asyncio.sleep(0.2)
-        if count == seen and (await asyncio.to_thread(status, url))["state"] == "done":
-            return (seen - first) / (idle_s - cpu_s)
-        seen, idle_s = count, time.process_time()
+        now = count()
+        if now == seen and (await asyncio.to_thread(_status, url))["state"] == "done":
+            break
+        seen, idle_s = now, time.process_time()
+    sys.stderr.write(f"{seen - first} messages in {idle_s - cpu_s:.2f} s\n")
+    return (seen - first) / (idle_s - cpu_s)
 
 
-def memory(url: str, names: Sequence[str]) -> float:
+def memory(url: str) -> float:
     """Proportional set of a process with one shard, in MB."""
-    return asyncio.run(_memory(url, names))
+    return asyncio.run(_memory(url))
 
 
-async def _memory(url: str, names: Sequence[str]) -> float:
-    listings = await fetch_listings(names, endpoint=url)
+async def _memory(url: str) -> float:
+    async with _shard(url):
+        await asyncio.sleep(20)
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+
+
+@contextlib.asynccontextmanager
+async def _shard(
+    url: str, *, one_socket: bool = False, is_fast: bool = False, usual_interval_s: float = 0.0
+) -> AsyncIterator[FeedShard]:
+    """A shard of every instrument there is, its books synced."""
+    listings = await fetch_listings(_names(url), endpoint=url)
     with tempfile.TemporaryDirectory() as folder:
         plan = ShardPlan(
             name="measured",
             instruments=listings.instruments,
             detection=WITHOUT_CALIBRATION,
             endpoint=url,
+            one_socket=one_socket,
+            is_fast=is_fast,
+            usual_interval_s=usual_interval_s,
             raw_log=Path(folder),
         )
         shard = FeedShard(plan, _NoLedger(), lambda update: None)
         running = asyncio.create_task(shard.run())
-        while len(shard.snapshots()) < len(names) or any(one.state != "synced" for one in shard.snapshots()):
-            await asyncio.sleep(0.2)
-        await asyncio.sleep(20)
-        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        while len(plan.ids) != sum(one.state == "synced" for one in shard.snapshots()):
+            await asyncio.sleep(0.02)
+        yield shard
         shard.stop()
         await running
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+
+
+def _names(url: str) -> list[str]:
+    return [one["instrument"] for one in _status(url)["instruments"]]
+
+
+def _status(url: str) -> dict[str, Any]:
+    return get_json(f"{url}/oracle/status")

@@ -17,7 +17,9 @@ from typing import Any
 from figures import Figure, arguments, report
 from live_api import post_figures
 from live_ledger import latency_figures, ledger_figures
-from live_shard import memory, shard_cpu, simulator, socket_cpu
+from live_shard import memory, shard_cpu, socket_cpu
+
+from msray.simulator.process import simulating
 
 FOLDER = "binance_2024-08-08_multi_venue"
 MANY = tuple(f"binance_usdm:S{number:02d}USDT" for number in range(32))
@@ -54,8 +56,8 @@ def _shard(options: Any) -> list[Figure]:
         rates, bare = [], []
         for _ in range(options.runs):
             for work, found in ((shard_cpu, rates), (socket_cpu, bare)):
-                with simulator("--recording", str(recording), "--speed", "max", "--one-socket") as url:
-                    found.append(apart(work, url, is_fast))
+                with simulating("--recording", str(recording), "--speed", "max", "--one-socket") as listening:
+                    found.append(apart(work, listening(), is_fast))
         rates.sort()
         bare.sort()
         middle = len(rates) // 2
@@ -83,10 +85,10 @@ def _shard(options: Any) -> list[Figure]:
 
 def _memory(_options: Any) -> list[Figure]:
     words = ("--synthetic", "--instruments", ",".join(MANY), "--speed", "1", "--no-wait")
-    with simulator(*words) as url:
-        mib = apart(memory, url, MANY)
+    with simulating(*words) as listening:
+        megabytes = apart(memory, listening())
     how = "32 made-up instruments, proportional set after 20 s; Ray's worker process is not in it"
-    return [Figure(name="shard memory, 32 instruments", value=round(mib, 1), unit="MB", goal=250.0, how=how)]
+    return [Figure(name="shard memory, 32 instruments", value=round(megabytes, 1), unit="MB", goal=250.0, how=how)]
 
 
 def _ledger(options: Any) -> list[Figure]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from msray.cli import app
+from tests.commands import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 RUN_MAIN = "import sys; from msray.cli import app; from tests.cli.conftest import add_examples; add_examples(); "
 
 
@@ -27,6 +27,9 @@ class Said(NamedTuple):
     def document(self) -> Any:
         """The JSON document, which must be all of stdout."""
         return json.loads(self.out)
+
+
+Msray = Callable[..., Said]
 
 
 def add_examples() -> None:
@@ -46,7 +49,7 @@ def spawn(*words: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Said]:
+def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Msray:
     """``msray(...)`` in an empty working directory; no variable of ours is set."""
     monkeypatch.setattr(app, "VERBS", dict(app.VERBS))
     add_examples()

@@ -3,14 +3,12 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from msray.cli import app
-from tests.cli.conftest import REPOSITORY, Said, spawn
-
-Msray = Callable[..., Said]
+from tests.cli.conftest import Msray, Said, spawn
+from tests.commands import REPOSITORY
 
 CODES = {
     "usage": (2, "usage"),

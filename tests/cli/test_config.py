@@ -1,13 +1,10 @@
 """``msray config``."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
-from tests.cli.conftest import Said
-
-Msray = Callable[..., Said]
+from tests.cli.conftest import Msray, Said
 
 
 def test_check_says_good(msray: Msray) -> None:

@@ -2,16 +2,13 @@
 
 import shutil
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from msray import compiled
 from msray.cli import doctor
-from tests.cli.conftest import Said
-
-Msray = Callable[..., Said]
+from tests.cli.conftest import Msray, Said
 
 
 def checks(said: Said) -> dict[str, str]:

@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 from msray.features import FEATURES
-from tests.cli.conftest import REPOSITORY, Said
+from tests.cli.conftest import Msray, Said
+from tests.commands import REPOSITORY
 
-Msray = Callable[..., Said]
 COLUMNS = ["name", "unit", "formula", "source", "family", "clock"]
 
 

@@ -1,6 +1,5 @@
 """``msray init``."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,7 @@ from pydantic import BaseModel
 from msray.cli.settings import Settings
 from msray.cli.settings_file import SHORT_NAMES, load_settings
 from msray.cli.template import ENVIRONMENT, template
-from tests.cli.conftest import Said
-
-Msray = Callable[..., Said]
+from tests.cli.conftest import Msray
 
 
 def test_what_it_writes_is_every_default(msray: Msray) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from msray.cli.app import VERBS
-from tests.cli.conftest import REPOSITORY
+from tests.commands import REPOSITORY
 
 HANDED_OVER = ("demo", "api", "inference", "status", "backtest", "train", "dashboard", "phase6")
 STAND_IN = """\

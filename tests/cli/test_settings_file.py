@@ -7,7 +7,7 @@ import pytest
 from msray.cli.settings import HIDDEN, Settings, without_password
 from msray.cli.settings_file import load_settings, shown
 from msray.errors import ConfigError
-from tests.cli.conftest import REPOSITORY
+from tests.commands import REPOSITORY
 
 KEY = "a-key-of-at-least-16-characters"
 

@@ -1,44 +1,26 @@
 """``msray signals``: from a ledger that nobody has open, from one that is being written, over HTTP."""
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from msray.cli.app import main
 from msray.store.ledger import Ledger
 from tests.api.test_server import Running
+from tests.cli.conftest import Msray, Said
 from tests.store.examples import BTC, ETH, ManualClock, a_signal
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        document = json.loads(self.out)
-        assert (document["schema"], document["ok"]) == ("msray.signals/1", True)
-        return list(document["data"]["signals"])
-
-
-Msray = Callable[..., Said]
-
-
 @pytest.fixture
-def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Msray:
-    monkeypatch.chdir(tmp_path)
-    for name in ("MSRAY_LEDGER_URL", "MSRAY_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+def signals(msray: Msray) -> Msray:
+    return partial(msray, "signals")
 
-    def run(*words: object) -> Said:
-        code = main(["signals", *map(str, words)])
-        return Said(code, *capsys.readouterr())
 
-    return run
+def rows(said: Said) -> list[dict[str, Any]]:
+    assert (said.document["schema"], said.document["ok"]) == ("msray.signals/1", True)
+    return list(said.document["data"]["signals"])
 
 
 @pytest.fixture
@@ -55,12 +37,12 @@ def ledger(tmp_path: Path) -> str:
     return path
 
 
-def test_newest_come_first_and_limit_may_be_more_than_a_page(msray: Msray, ledger: str) -> None:
-    rows = msray("--json", "--ledger", ledger, "--limit", 1100).rows
+def test_newest_come_first_and_limit_may_be_more_than_a_page(signals: Msray, ledger: str) -> None:
+    found = rows(signals("--json", "--ledger", ledger, "--limit", 1100))
 
-    assert [row["seq"] for row in rows] == list(range(1200, 100, -1))
-    assert rows[0]["signal_id"] == a_signal(1199).signal_id
-    assert len(msray("--json", "--ledger", ledger).rows) == 50
+    assert [row["seq"] for row in found] == list(range(1200, 100, -1))
+    assert found[0]["signal_id"] == a_signal(1199).signal_id
+    assert len(rows(signals("--json", "--ledger", ledger))) == 50
 
 
 @pytest.mark.parametrize(
@@ -73,22 +55,22 @@ def test_newest_come_first_and_limit_may_be_more_than_a_page(msray: Msray, ledge
         (["--since", "2024-08-09T00:00:00.000001199Z"], [1200]),
     ],
 )
-def test_filters(msray: Msray, ledger: str, words: list[str], expected: list[int]) -> None:
-    assert [row["seq"] for row in msray("--json", "--ledger", ledger, "--limit", 2, *words).rows] == expected
+def test_filters(signals: Msray, ledger: str, words: list[str], expected: list[int]) -> None:
+    assert [row["seq"] for row in rows(signals("--json", "--ledger", ledger, "--limit", 2, *words))] == expected
 
 
-def test_people_get_a_table(msray: Msray, ledger: str) -> None:
-    lines = msray("--ledger", ledger, "--limit", 1).out.splitlines()
+def test_people_get_a_table(signals: Msray, ledger: str) -> None:
+    lines = signals("--ledger", ledger, "--limit", 1).out.splitlines()
 
     assert lines[0].split("\t")[:3] == ["event_time", "instrument", "signal_type"]
     assert lines[1].split("\t")[1:4] == [ETH, "imbalance", "0.750"]
 
 
-def test_a_ledger_that_is_being_written_can_be_read(msray: Msray, tmp_path: Path) -> None:
+def test_a_ledger_that_is_being_written_can_be_read(signals: Msray, tmp_path: Path) -> None:
     writer = Ledger(f"{tmp_path}/state/ledger.db", clock=ManualClock())
     writer.store([a_signal()])
 
-    assert len(msray("--json").rows) == 1  # the default ledger of a working directory
+    assert len(rows(signals("--json"))) == 1  # the default ledger of a working directory
     writer.close()
 
 
@@ -102,38 +84,38 @@ def test_a_ledger_that_is_being_written_can_be_read(msray: Msray, tmp_path: Path
         (["--url", "ftp://x"], "url must begin with http"),
     ],
 )
-def test_what_is_wrong_is_exit_2_in_one_line(msray: Msray, words: list[str], message: str) -> None:
-    said = msray(*words)
+def test_what_is_wrong_is_exit_2_in_one_line(signals: Msray, words: list[str], message: str) -> None:
+    said = signals(*words)
 
     assert said.code == 2
     assert message in said.err
     assert said.out == ""
 
 
-def test_a_symbol_of_several_venues_names_the_candidates(msray: Msray, tmp_path: Path) -> None:
+def test_a_symbol_of_several_venues_names_the_candidates(signals: Msray, tmp_path: Path) -> None:
     writer = Ledger(f"{tmp_path}/l.db", clock=ManualClock())
     writer.store([a_signal(0), a_signal(1, instrument="binance_spot:BTCUSDT")])
     writer.close()
 
-    said = msray("--ledger", "l.db", "--instrument", "BTCUSDT")
+    said = signals("--ledger", "l.db", "--instrument", "BTCUSDT")
 
     assert said.code == 2
     assert "binance_spot:BTCUSDT, binance_usdm:BTCUSDT" in said.err
 
 
-def test_over_http_it_is_the_same(msray: Msray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_http_it_is_the_same(signals: Msray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = "0123456789abcdef-sesame"
     server = Running(tmp_path, api_key=key)
     try:
         server.post(json.dumps({"signals": [_submitted(n) for n in range(700)]}).encode(), **{"X-API-Key": key})
-        refused = msray("--url", server.url)
+        refused = signals("--url", server.url)
         monkeypatch.setenv("MSRAY_API_KEY", key)
-        over_http = msray("--url", server.url, "--limit", 600, "--json", "--instrument", "BTCUSDT").rows
-        direct = msray("--ledger", server.path, "--limit", 600, "--json").rows
-        wrong = msray("--url", server.url, "--since", "yesterday")
+        over_http = rows(signals("--url", server.url, "--limit", 600, "--json", "--instrument", "BTCUSDT"))
+        direct = rows(signals("--ledger", server.path, "--limit", 600, "--json"))
+        wrong = signals("--url", server.url, "--since", "yesterday")
     finally:
         server.stop()
-    gone = msray("--url", server.url)
+    gone = signals("--url", server.url)
 
     assert over_http == direct
     assert [row["seq"] for row in direct] == list(range(700, 100, -1))

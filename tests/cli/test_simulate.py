@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import websockets
 
-from msray.cli.app import main
+from tests.cli.conftest import Msray
 from tests.commands import REPOSITORY, address, start
 
 STREAMS = "/fapi/stream?streams=synusdt@depth/synusdt@trade"
@@ -77,11 +77,8 @@ def test_a_signal_ends_it_well(tmp_path: Path, number: signal.Signals) -> None:
         (("--synthetic", "--host", "192.0.2.1", "--port", "0"), 4, "cannot listen on 192.0.2.1"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(
-    words: tuple[str, ...], code: int, says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["simulate", *words]) == code
+def test_what_cannot_be_done_is_said_in_a_line(msray: Msray, words: tuple[str, ...], code: int, says: str) -> None:
+    said = msray("simulate", *words)
 
-    said = capsys.readouterr()
-    assert said.out == ""
+    assert (said.code, said.out) == (code, "")
     assert says in said.err

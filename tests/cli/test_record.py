@@ -1,21 +1,19 @@
 """The verb ``record`` against a simulator in another thread."""
 
 import asyncio
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from msray.cli.app import main
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recorder import SequenceWatch
 from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.synthetic import SyntheticSource
+from tests.cli.conftest import Msray
 from tests.waiting import eventually
 
 IDS = ("binance_usdm:SYNUSDT", "binance_spot:SYNUSDT")
@@ -43,20 +41,15 @@ def endpoint() -> Iterator[str]:
     loop.close()
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> Any:
-    return json.loads(capsys.readouterr().out)
-
-
 def test_what_is_recorded_replays_to_synced_books_and_a_second_run_goes_on(
-    endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    endpoint: str, tmp_path: Path, msray: Msray
 ) -> None:
     command = ["record", "--symbols", ",".join(IDS), "--out", str(tmp_path), "--endpoint", endpoint, "--json"]
 
-    assert main([*command, "--seconds", "1.5"]) == 0
-    first = said(capsys)
-    assert main([*command, "--seconds", "1.5", "--fast"]) == 0
-    second = said(capsys)
+    first = msray(*command, "--seconds", 1.5).document
+    second = msray(*command, "--seconds", 1.5, "--fast").document
 
+    assert first["ok"] and second["ok"]
     assert first["schema"] == "msray.record/1"
     assert first["data"]["instruments"] == [
         {"instrument": name, "state": "synced", "snapshots": 1, "gaps": 0} for name in IDS
@@ -74,27 +67,28 @@ def test_what_is_recorded_replays_to_synced_books_and_a_second_run_goes_on(
     assert set(log.metadata["exchange_info"]) == {"binance_usdm", "binance_spot"}
 
 
-def test_an_interrupt_ends_it_cleanly(endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_ends_it_cleanly(endpoint: str, tmp_path: Path, msray: Msray) -> None:
     def logged() -> bytes:
         return b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
     def interrupt() -> None:
-        eventually(lambda: b'"lastUpdateId"' in logged())
-        before = len(logged())
-        eventually(lambda: len(logged()) > before)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            eventually(lambda: b'"lastUpdateId"' in logged())
+            before = len(logged())
+            eventually(lambda: len(logged()) > before)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
 
-    code = main(["record", "--symbols", IDS[0], "--out", str(tmp_path), "--endpoint", endpoint])
+    said = msray("record", "--symbols", IDS[0], "--out", tmp_path, "--endpoint", endpoint)
 
     thread.join()
-    shown = capsys.readouterr()
-    assert code == 0
-    assert f"{IDS[0]}\tsynced\t1\t0" in shown.out
-    assert f"MB in {tmp_path}" in shown.out
-    assert "Ctrl-C ends it" in shown.err
+    assert said.code == 0
+    assert f"{IDS[0]}\tsynced\t1\t0" in said.out
+    assert f"MB in {tmp_path}" in said.out
+    assert "Ctrl-C ends it" in said.err
     assert RawLog([tmp_path]).summary.damage == []
 
 
@@ -107,15 +101,17 @@ def test_an_interrupt_ends_it_cleanly(endpoint: str, tmp_path: Path, capsys: pyt
     ],
 )
 def test_a_wrong_instrument_is_a_usage_error(
-    endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], symbols: str, code: int, says: str
+    endpoint: str, tmp_path: Path, msray: Msray, symbols: str, code: int, says: str
 ) -> None:
-    assert main(["record", "--symbols", symbols, "--out", str(tmp_path), "--endpoint", endpoint, "--json"]) == code
-    assert says in said(capsys)["error"]["message"]
+    said = msray("record", "--symbols", symbols, "--out", tmp_path, "--endpoint", endpoint, "--json")
+
+    assert said.code == code
+    assert says in said.document["error"]["message"]
 
 
-def test_nobody_there_is_unreachable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["record", "--symbols", IDS[0], "--out", str(tmp_path), "--endpoint", "http://127.0.0.1:9", "--json"]
+def test_nobody_there_is_unreachable(tmp_path: Path, msray: Msray) -> None:
+    said = msray("record", "--symbols", IDS[0], "--out", tmp_path, "--endpoint", "http://127.0.0.1:9", "--json")
 
-    assert main(command) == 4
-    assert said(capsys)["error"]["code"] == "unavailable"
+    assert said.code == 4
+    assert said.document["error"]["code"] == "unavailable"
     assert list(tmp_path.iterdir()) == []

@@ -22,7 +22,7 @@ class InstrumentSnapshot:
     instrument
         ``venue:SYMBOL``.
     state
-        ``synced``, ``unsynced`` or ``halted``; a book is only shown while synced.
+        ``synced`` or ``unsynced``; a book is only shown while synced.
     epoch
         Update id of the snapshot that began the book; 0 before the first.
     update_id

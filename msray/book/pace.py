@@ -21,8 +21,6 @@ class SyncLimits:
         A request without an answer for so long counts as failed.
     retry_first_ns, retry_last_ns
         Pause after a failed or stale snapshot: the first, doubled each time up to the last.
-    halted_retry_ns
-        Least pause between snapshots of a halted symbol.
     audit_every_ns
         Pace of audits while synced; 0 switches them off.
     """
@@ -34,7 +32,6 @@ class SyncLimits:
     answer_wait_ns: int = 15 * SECOND
     retry_first_ns: int = SECOND // 2
     retry_last_ns: int = 30 * SECOND
-    halted_retry_ns: int = 60 * SECOND
     audit_every_ns: int = 300 * SECOND
 
 
@@ -74,12 +71,12 @@ class SnapshotPace:
         """The request on its way came back."""
         self._asked_ns = None
 
-    def wait(self, now_ns: int, *, is_halted: bool) -> None:
+    def wait(self, now_ns: int) -> None:
         """A request failed or its answer was too old: pause, twice as long each time."""
         limits = self._limits
         pause = min(limits.retry_first_ns << min(self._retries, 20), limits.retry_last_ns)
         self._retries += 1
-        self._retry_ns = now_ns + (max(pause, limits.halted_retry_ns) if is_halted else pause)
+        self._retry_ns = now_ns + pause
 
     def is_overdue(self, now_ns: int) -> bool:
         """Whether the request on its way has gone unanswered for too long."""

@@ -93,7 +93,6 @@ class BookSync:
         self.limits = limits or SyncLimits()
         self.counts = SyncCounts()
         self.is_synced = False
-        self.is_halted = False
         self._pace = SnapshotPace(self.limits)
         self._ids = np.zeros(k.SYNC_WORDS, np.int64)
         self._ids[k.SYNC_RULE] = rule
@@ -107,8 +106,8 @@ class BookSync:
 
     @property
     def state(self) -> str:
-        """``synced``, ``unsynced`` or ``halted``."""
-        return "halted" if self.is_halted else "synced" if self.is_synced else "unsynced"
+        """``synced`` or ``unsynced``."""
+        return "synced" if self.is_synced else "unsynced"
 
     @property
     def book_id(self) -> int:
@@ -254,7 +253,7 @@ class BookSync:
         if first < 0:
             self._snapshot = None
             self.counts.stale_snapshots += 1
-            self._pace.wait(int(held.messages["local_ns"][-1]), is_halted=self.is_halted)
+            self._pace.wait(int(held.messages["local_ns"][-1]))
             self._need_snapshot(again=True)
             return
         rest = held[first:]
@@ -335,11 +334,7 @@ class BookSync:
     def failed(self, now_ns: int) -> None:
         """The snapshot that was asked for will not come, or too late to wait for it."""
         self._pace.answered()
-        self._pace.wait(now_ns, is_halted=self.is_halted)
-
-    def halt(self, is_halted: bool) -> None:
-        """The venue stopped (or resumed) trading in this symbol; snapshots become rare, nothing is given up."""
-        self.is_halted = is_halted
+        self._pace.wait(now_ns)
 
     def _need_snapshot(self, *, again: bool = False) -> None:
         if again or not self._needs_snapshot:

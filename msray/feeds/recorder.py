@@ -71,7 +71,7 @@ class Recorded:
     events, frames
         Of the stream.
     states
-        ``synced``, ``unsynced`` or ``halted``, by instrument id.
+        ``synced`` or ``unsynced``, by instrument id.
     snapshots, gaps
         By instrument id.
     refused

@@ -75,7 +75,7 @@ def test_a_lost_connection_takes_its_request_with_it() -> None:
 def test_pauses_double_up_to_the_longest_and_are_short_again_after_a_success() -> None:
     of, pauses, now_ns = pace(), [], START_NS
     for _ in range(9):
-        of.wait(now_ns, is_halted=False)
+        of.wait(now_ns)
         waited = 0
         while not of.is_due(now_ns + waited, is_synced=False, is_needed=True):
             waited += 100 * MS
@@ -83,7 +83,7 @@ def test_pauses_double_up_to_the_longest_and_are_short_again_after_a_success() -
         now_ns += waited
 
     of.synced(now_ns)
-    of.wait(now_ns, is_halted=False)
+    of.wait(now_ns)
 
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
     assert of.is_due(now_ns + LIMITS.retry_first_ns, is_synced=False, is_needed=True)
@@ -92,18 +92,10 @@ def test_pauses_double_up_to_the_longest_and_are_short_again_after_a_success() -
 def test_failures_without_end_do_not_overflow() -> None:
     of = pace()
     for _ in range(10_000):
-        of.wait(START_NS, is_halted=False)
+        of.wait(START_NS)
 
     assert not due(of, 29.9)
     assert due(of, 30.0)
-
-
-def test_a_halted_symbol_is_asked_about_once_a_minute() -> None:
-    of = pace()
-    of.wait(START_NS, is_halted=True)
-
-    assert not due(of, 59.9)
-    assert due(of, 60.0)
 
 
 def test_a_synced_book_is_audited_at_its_pace_whatever_else_is_needed() -> None:
@@ -135,7 +127,7 @@ def test_audits_can_be_switched_off() -> None:
 def test_a_pause_holds_whatever_is_wanted(synced: bool) -> None:
     of = pace(audit_every_ns=1)
     of.synced(START_NS)
-    of.wait(START_NS, is_halted=False)
+    of.wait(START_NS)
 
     assert not due(of, 0.4, synced=synced)
     assert due(of, 0.5, synced=synced)

@@ -1,8 +1,10 @@
-"""Ray's switches and ports. Ray reads them when it is imported, so they have to be set before."""
+"""Ray's switches and ports. Ray reads most of them when it is imported, so they are best set before."""
 
 import contextlib
 import os
 import socket
+import sys
+from typing import Any
 
 _SWITCHES = {
     "RAY_AUTH_MODE": "token",
@@ -20,9 +22,17 @@ _PROXY_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT"
 
 
 def prepare() -> None:
-    """Set what the user has not set."""
+    """Set what the user has not set; a program that is in a cluster already keeps that cluster's mode."""
+    ray: Any = sys.modules.get("ray")
+    is_late = ray is not None and "RAY_AUTH_MODE" not in os.environ
+    if is_late and ray.is_initialized():
+        return
     for name, value in _SWITCHES.items():
         os.environ.setdefault(name, value)
+    if is_late:
+        from ray._raylet import Config  # type: ignore[attr-defined]
+
+        Config.initialize("")  # reads the mode again
 
 
 def proxy_ports() -> dict[str, str]:

@@ -1,0 +1,24 @@
+"""Ray's switches, in programs of their own: a process can import Ray only once."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.end_to_end.running import environment
+
+PROGRAM = """
+import ray
+from msray.on_ray import session
+session.start_local()
+print("token" if ray.get(ray.remote(lambda: __import__("os").environ["RAY_AUTH_MODE"]).remote()) == "token" else "open")
+"""
+
+
+@pytest.mark.ray
+def test_a_program_that_imports_ray_first_is_protected_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment(), capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert done.stdout.split() == ["token"], done.stderr[-2000:]

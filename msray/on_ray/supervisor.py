@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,52 +15,65 @@ from msray.feeds.clock import SystemClock
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ledger_actor import RemoteLedger
 from msray.on_ray.ray_figures import RayFigures
-from msray.on_ray.session import BOARD, NAMESPACE, SUPERVISOR, find
+from msray.on_ray.session import BOARD, SUPERVISOR, find, start_actor
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import RemoteGate
 from msray.on_ray.supervision import Ending, Order, RunStatus, decide
+from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import LeaseLostError
 
+SPARES = 1
 STOP_S = 20.0
 
 
 class ShardHost:
-    """A shard in a process of its own: gives it the ledger and the board of the session.
+    """A process in which a shard can run, warm before it is asked: gives the shard the session's ledger and board."""
 
-    Parameters
-    ----------
-    plan
-        What the shard is to do.
-    """
-
-    def __init__(self, plan: ShardPlan) -> None:
-        self._plan = plan
-        self._board = find(BOARD)
-        self._figures = RayFigures(plan.name)
+    def __init__(self) -> None:
         self._shard: FeedShard | None = None
         self._running: asyncio.Task[None] | None = None
+        warm_up()
 
-    async def run(self) -> None:
-        """Run the shard until it is stopped or fails; asked again meanwhile, wait for the same end."""
-        if self._running is None or self._running.done():
-            clock = SystemClock()
-            gates = {venue: RemoteGate(venue, clock) for venue in {one.venue for one in self._plan.instruments}}
-            self._shard = FeedShard(self._plan, RemoteLedger(), self._publish, gates=gates, clock=clock)
+    async def busy_with(self) -> str:
+        """Name of the shard that runs here, if any."""
+        return self._shard.plan.name if self._is_busy and self._shard else ""
+
+    async def run(self, plan: ShardPlan) -> None:
+        """Run a shard until it is stopped or fails; where one runs already, wait for its end."""
+        if not self._is_busy:
+            self._shard = _shard(plan)
             self._running = asyncio.create_task(self._shard.run())
+        assert self._running is not None
         await asyncio.shield(self._running)
 
     async def stop(self) -> None:
-        """End :meth:`run` once its signals are stored."""
-        if self._shard is not None:
+        """End :meth:`run`; returns when its signals are stored."""
+        if self._shard is not None and self._running is not None:
             self._shard.stop()
+            await asyncio.wait([self._running])
 
-    def _publish(self, update: ShardUpdate) -> None:
-        self._board.push.remote(update)
-        self._figures.show(update)
+    @property
+    def _is_busy(self) -> bool:
+        return self._running is not None and not self._running.done()
+
+
+def _shard(plan: ShardPlan) -> FeedShard:
+    board, figures, clock = find(BOARD), RayFigures(plan.name), SystemClock()
+
+    def publish(update: ShardUpdate) -> None:
+        board.push.remote(update)
+        figures.show(update)
+
+    gates = {venue: RemoteGate(venue, clock) for venue in {one.venue for one in plan.instruments}}
+    return FeedShard(plan, RemoteLedger(), publish, gates=gates, clock=clock)
 
 
 class SupervisorService:
     """Starts shards, watches them, and carries out what :mod:`supervision` decides. To be made inside a running loop.
+
+    There is a host more than there are shards: a shard whose process died goes on in the one that is warm and free, and
+    a new one becomes the next spare. Two shards that die at once wait for theirs. Ray does not start hosts again by
+    itself: where it does, it tells of a death a second or two later.
 
     Parameters
     ----------
@@ -68,36 +82,49 @@ class SupervisorService:
     """
 
     def __init__(self, plans: Sequence[ShardPlan]) -> None:
-        self._shards = {plan.name: _shard_actor(plan) for plan in plans}
-        self._problems: dict[str, str] = {}
-        self._restarts = dict.fromkeys(self._shards, 0)
+        self._plans = plans
+        names = [f"msray-host-{i}" for i in range(len(plans) + SPARES)]
+        self._hosts = {name: _start_host(name) for name in names}
+        self._free: deque[str] = deque()
+        self._problems = {plan.name: "" for plan in plans}
+        self._restarts = dict.fromkeys(self._problems, 0)
         self._stopping = asyncio.Event()
-        self._watchers = [asyncio.create_task(self._watch(name)) for name in self._shards]
+        self._work = asyncio.create_task(self._supervise())
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """How each shard is doing: restarts, and what ended its last run."""
-        return {
-            name: {"restarts": self._restarts[name], "problem": self._problems.get(name, "")} for name in self._shards
-        }
+        return {name: {"restarts": self._restarts[name], "problem": text} for name, text in self._problems.items()}
 
     async def stop(self) -> None:
         """Stop all shards; returns when their signals are stored and their processes gone."""
         self._stopping.set()
-        stops = asyncio.gather(*(shard.stop.remote() for shard in self._shards.values()), return_exceptions=True)
+        stops = asyncio.gather(*(host.stop.remote() for host in self._hosts.values()), return_exceptions=True)
         try:
-            await asyncio.wait_for(asyncio.gather(stops, *self._watchers, return_exceptions=True), STOP_S)
+            await asyncio.wait_for(asyncio.gather(stops, self._work, return_exceptions=True), STOP_S)
         except TimeoutError as error:
             raise UnavailableError(f"shards must stop within {STOP_S:g} s, and were ended as they were") from error
         finally:
-            for shard in self._shards.values():
-                ray.kill(shard)
+            for host in self._hosts.values():
+                ray.kill(host)
 
-    async def _watch(self, name: str) -> None:
-        """Run a shard again and again, as decided."""
+    async def _supervise(self) -> None:
+        """Find what runs where, after a restart of our own, and watch it all."""
+        asked = (host.busy_with.remote() for host in self._hosts.values())
+        shards = await asyncio.gather(*asked, return_exceptions=True)
+        runs_on = {shard: name for name, shard in zip(self._hosts, shards, strict=True) if shard in self._problems}
+        self._free.extend(name for name in self._hosts if name not in runs_on.values())
+        await asyncio.gather(*(self._watch(plan, runs_on.get(plan.name)) for plan in self._plans))
+
+    async def _watch(self, plan: ShardPlan, name: str | None) -> None:
+        """Run a shard again and again, as decided: on the same host where that lives, else on one that is warm."""
         failures = 0
-        while True:
-            started = time.monotonic()
-            ending, self._problems[name] = await _run(self._shards[name])
+        while not self._stopping.is_set():
+            name, started = name or self._free.popleft(), time.monotonic()
+            ending, self._problems[plan.name] = await _run(self._hosts[name], plan)
+            if ending is Ending.DIED:
+                self._hosts[name] = _start_host(name)
+                self._free.append(name)
+                name = None
             decision = decide(
                 RunStatus(
                     ending=ending,
@@ -109,17 +136,15 @@ class SupervisorService:
             if decision.order is Order.STOP:
                 return
             failures = decision.failures
-            self._restarts[name] += 1
+            self._restarts[plan.name] += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), decision.pause_s)
-            if self._stopping.is_set():
-                return
 
 
-async def _run(shard: Any) -> tuple[Ending, str]:
+async def _run(host: Any, plan: ShardPlan) -> tuple[Ending, str]:
     """One run of a shard, from start to whatever end."""
     try:
-        await shard.run.remote()
+        await host.run.options(name=f"msray-{plan.name}").remote(plan)
     except RayTaskError as error:
         ending = Ending.FENCED if isinstance(error.cause, LeaseLostError) else Ending.FAILED
         return ending, str(error.cause)
@@ -130,29 +155,14 @@ async def _run(shard: Any) -> tuple[Ending, str]:
     return Ending.STOPPED, ""
 
 
-def _shard_actor(plan: ShardPlan) -> Any:
-    return ShardActor.options(
-        name=f"msray-{plan.name}",
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_restarts=-1,
-        max_task_retries=0,
-    ).remote(plan)
+def _start_host(name: str) -> Any:
+    return start_actor(HostActor, name, max_restarts=0)
 
 
 def start_supervisor(plans: Sequence[ShardPlan]) -> Any:
     """The supervisor of the session."""
-    return SupervisorActor.options(
-        name=SUPERVISOR,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        num_cpus=0,
-        max_restarts=-1,
-        max_task_retries=0,
-    ).remote(list(plans))
+    return start_actor(SupervisorActor, SUPERVISOR, list(plans))
 
 
-ShardActor = ray.remote(ShardHost)
+HostActor = ray.remote(ShardHost)
 SupervisorActor = ray.remote(SupervisorService)

@@ -128,7 +128,7 @@ def test_the_ray_dashboard_knows_everything_by_name(running: Running) -> None:
     applications = get(f"{head['dashboard']}/api/serve/applications/", **allowed)["applications"]
 
     alive = {one["name"] for one in actors if one["state"] == "ALIVE"}
-    assert {"msray-ledger", "msray-board", "msray-supervisor", "msray-shard-0"} <= alive
+    assert {"msray-ledger", "msray-board", "msray-supervisor", "msray-host-0"} <= alive
     assert applications["api"]["status"] == "RUNNING"
     assert head["dashboard"].startswith("http://127.0.0.1:")
 

@@ -1,6 +1,5 @@
 """The board: the latest of every shard, for whoever wants to look, and the REST weight that all shards share."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import ray
 
 from msray.api.state import InstrumentSnapshot
 from msray.feeds.clock import SystemClock
-from msray.on_ray.session import BOARD, NAMESPACE
+from msray.on_ray.session import BOARD, start_actor
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import SharedGates
 from msray.telemetry.metrics import Sample
@@ -89,12 +88,6 @@ class BoardService:
         """A venue said 429 or 418: nobody asks it for a while."""
         self._gates.of(venue).refused(status, retry_after_s)
 
-    async def forget(self, shards: Sequence[str]) -> None:
-        """Shards that are not running any more."""
-        for name in shards:
-            self._updates.pop(name, None)
-            self._changed.pop(name, None)
-
 
 def _status(update: ShardUpdate) -> ShardStatus:
     return ShardStatus(
@@ -110,15 +103,7 @@ def _status(update: ShardUpdate) -> ShardStatus:
 
 def start_board() -> Any:
     """The board of the session, started if it is not running."""
-    return BoardActor.options(
-        name=BOARD,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_restarts=-1,
-        max_task_retries=0,
-    ).remote()
+    return start_actor(BoardActor, BOARD)
 
 
 BoardActor = ray.remote(BoardService)

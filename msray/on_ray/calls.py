@@ -1,8 +1,9 @@
 """Calls of actors, with our own errors on this side of the border."""
 
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from msray.errors import MsrayError, UnavailableError
@@ -23,13 +24,31 @@ async def answer(call: Awaitable[T]) -> T:
     try:
         return await call
     except RayError as error:
-        raise ours(error) from error
+        raise _ours(error) from error
 
 
-def ours(error: RayError) -> Exception:
-    """Our own error inside or behind one of Ray's; another one as it is."""
+def answer_now(call: Any, timeout_s: float | None = 30.0) -> Any:
+    """What an actor answers, or a list of calls, waited for without a loop; None waits as long as it takes.
+
+    Raises
+    ------
+    MsrayError
+        What it raised.
+    UnavailableError
+        If it is not there, died meanwhile, or takes longer.
+    """
+    try:
+        return ray.get(call, timeout=timeout_s)
+    except GetTimeoutError as error:
+        raise UnavailableError(f"an actor must answer within {timeout_s:g} s, and has not") from error
+    except RayError as error:
+        raise _ours(error) from error
+
+
+def _ours(error: RayError) -> Exception:
+    """The error inside one of Ray's; what Ray itself has to say means that nobody is there to answer."""
     if isinstance(error, RayTaskError):
         return error.cause if isinstance(error.cause, MsrayError) else error
-    if isinstance(error, RayActorError | GetTimeoutError):
+    if isinstance(error, RayActorError):
         return UnavailableError("an actor is not there right now", hint="it is being started again")
-    return error
+    return UnavailableError(f"Ray does not answer: {str(error).partition(chr(10))[0]}")

@@ -133,6 +133,7 @@ class FeedShard:
         self._stopping = asyncio.Event()
         self._pipeline: Pipeline | None = None
         self._source: WebSocketSource | None = None
+        self._stream: DataStreamer | None = None
         self._spool: Spool | None = None
         self._epochs: dict[str, int] = {}
         self._calibrations: dict[str, Calibration] = {}
@@ -179,7 +180,8 @@ class FeedShard:
         earlier = unsettled(self._folder) if self._folder else {}
         self._log = self._new_log(earlier)
         try:
-            async with DataStreamer(plan.instruments, self._source, raw_log=self._log, clock=self._clock) as stream:
+            self._stream = DataStreamer(plan.instruments, self._source, raw_log=self._log, clock=self._clock)
+            async with self._stream as stream:
                 await self._work(stream, earlier)
         finally:
             solver.close()
@@ -337,6 +339,8 @@ class FeedShard:
         found = list(self._not_recovered)
         if self._spool is not None and self._spool.problem:
             found.append(self._spool.problem)
+        if self._stream is not None and self._stream.log_problem:
+            found.append(self._stream.log_problem)
         if self._source is not None:
             links = self._source.connections
             found += [f"{one.url}: {one.state}, {one.reason}" for one in links if one.state != "open"]

@@ -6,14 +6,15 @@ from functools import cached_property
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.in_process import commits_into
 from msray.api.ledger_metrics import ledger_sample
 from msray.detectors import Calibration
 from msray.errors import MsrayError
 from msray.feeds.clock import SystemClock
-from msray.on_ray.calls import answer, ours
-from msray.on_ray.session import LEDGER, NAMESPACE, find
+from msray.on_ray.calls import answer, answer_now
+from msray.on_ray.session import LEDGER, find, start_actor
 from msray.store.ledger_records import Batch, Receipt, SignalQuery, StoredSignal
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures, Sample
@@ -163,30 +164,21 @@ class RemoteLedger:
 
     def keep_calibration(self, calibration: Calibration) -> None:
         """Store a calibration from a thread; returns when it is durable."""
-        try:
-            ray.get(self._actor.keep_calibration.remote(calibration))
-        except ray.exceptions.RayError as error:
-            raise ours(error) from error
+        answer_now(self._actor.keep_calibration.remote(calibration), None)
 
 
 def start_ledger(url: str) -> Any:
-    """The ledger actor of the session, started if it is not running; on SQLite it stays on this node, with its file."""
-    return LedgerActor.options(
-        name=LEDGER,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_restarts=-1,
-        max_task_retries=0,
-        scheduling_strategy="DEFAULT" if url.startswith("postgresql") else _on_this_node(),
-    ).remote(url)
+    """The ledger actor of the session, started; on SQLite it stays on this node, with its file.
 
-
-def _on_this_node() -> Any:
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    Raises
+    ------
+    ValueError
+        If it is running already.
+    """
+    where: Any = "DEFAULT"
+    if not url.startswith("postgresql"):
+        where = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return start_actor(LedgerActor, LEDGER, url, scheduling_strategy=where, get_if_exists=False)
 
 
 LedgerActor = ray.remote(LedgerService)

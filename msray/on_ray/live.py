@@ -17,7 +17,7 @@ from msray.detectors import Calibration
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
-from msray.on_ray.calls import ours
+from msray.on_ray.calls import answer_now
 from msray.on_ray.environment import free_port
 from msray.on_ray.feed_shard import ShardPlan
 from msray.on_ray.ledger_actor import start_ledger
@@ -27,7 +27,7 @@ from msray.on_ray.supervisor import start_supervisor
 from msray.prediction import DetectionConfig
 from msray.prediction.warm_up import warm_up
 
-CALL_S = 30.0
+SYNC_S = 60.0
 WARM_UP_S = 300.0
 logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
@@ -44,7 +44,7 @@ class LivePlan:
         The user's words.
     calibrations
         Made before; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
-    endpoint, one_socket, usual_interval_s
+    endpoint, one_socket, is_fast
         Of a simulator; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
     symbols_per_shard
         Instruments in one process.
@@ -62,7 +62,7 @@ class LivePlan:
     calibrations: tuple[Calibration, ...] = ()
     endpoint: str | None = None
     one_socket: bool = False
-    usual_interval_s: float = 0.0
+    is_fast: bool = False
     symbols_per_shard: int = 8
     raw_log: Path | None = None
     retention_hours: float = 24.0
@@ -82,30 +82,38 @@ def start_live(plan: LivePlan) -> None:
     if not plan.instruments:
         raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
     if is_live():
-        raise UsageError(f"live detection runs on this cluster already: {_running()}", hint="msray down ends it")
+        raise _already()
     if plan.api is not None and free_port(plan.api.port) != plan.api.port:
         raise UsageError(f"api.port must be free, got {plan.api.port}, which is taken", hint="MSRAY_API__PORT=8001")
     if len(_nodes()) > 1 and plan.ledger_url.get_secret_value().startswith("sqlite"):
         raise UsageError("ledger_url must be PostgreSQL on a cluster of several nodes, got SQLite")
-    ledger = start_ledger(plan.ledger_url.get_secret_value())
-    board = start_board()
     try:
-        get(ledger.reasons.remote())
-        get(board.look.remote())
+        ledger = start_ledger(plan.ledger_url.get_secret_value())
+    except ValueError as error:  # its name is taken: of two that start at once, one has it
+        raise _already() from error
+    with contextlib.ExitStack() as undo:
+        undo.callback(_kill_all)
+        answer_now(ledger.reasons.remote())
+        answer_now(start_board().look.remote())
         _warm_nodes()
-        get(start_supervisor(shard_plans(plan)).status.remote())
+        answer_now(start_supervisor(shard_plans(plan)).status.remote())
         if plan.api is not None:
             start_api(plan.api)
-    except BaseException:
-        _kill_all()
-        raise
+        undo.pop_all()
+
+
+def _already() -> UsageError:
+    who = "its shards do not answer"
+    with contextlib.suppress(UnavailableError):
+        who = ", ".join(shard.holder for shard in look().shards) or "its shards are being started"
+    return UsageError(f"live detection runs on this cluster already: {who}", hint="msray down ends it")
 
 
 def _warm_nodes() -> None:
     """Compile the kernels once on each node, so that its shards only load them."""
     warm = ray.remote(num_cpus=0)(warm_up)
     where = [NodeAffinitySchedulingStrategy(node, soft=True) for node in _nodes()]
-    get([warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where], WARM_UP_S)
+    answer_now([warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where], WARM_UP_S)
 
 
 def _nodes() -> list[str]:
@@ -124,7 +132,7 @@ def shard_plans(plan: LivePlan) -> list[ShardPlan]:
             calibrations=plan.calibrations,
             endpoint=plan.endpoint,
             one_socket=plan.one_socket,
-            usual_interval_s=plan.usual_interval_s,
+            is_fast=plan.is_fast,
             raw_log=plan.raw_log,
             retention_hours=plan.retention_hours,
         )
@@ -134,7 +142,7 @@ def shard_plans(plan: LivePlan) -> list[ShardPlan]:
 
 def look(seen: int = 0) -> BoardView:
     """What there is to see now; UnavailableError where nothing runs."""
-    view: BoardView = get(find(BOARD).look.remote(seen))
+    view: BoardView = answer_now(find(BOARD).look.remote(seen))
     return view
 
 
@@ -148,11 +156,11 @@ def is_live() -> bool:
 
 def supervised() -> dict[str, dict[str, Any]]:
     """How each shard is doing, by name."""
-    status: dict[str, dict[str, Any]] = get(find(SUPERVISOR).status.remote())
+    status: dict[str, dict[str, Any]] = answer_now(find(SUPERVISOR).status.remote())
     return status
 
 
-def wait_until_synced(timeout_s: float) -> BoardView:
+def wait_until_synced(timeout_s: float = SYNC_S) -> BoardView:
     """Wait until every book is synced.
 
     Raises
@@ -176,33 +184,26 @@ def wait_until_synced(timeout_s: float) -> BoardView:
         time.sleep(0.2)
 
 
-def stop_live() -> None:
-    """Stop the shards once their signals are stored, then all else; nothing to do where nothing runs."""
-    try:
-        stop_shards()
-    finally:
-        served = _served()
-        if served == {API_APP}:
-            serve.shutdown()  # type: ignore[no-untyped-call]  # its proxy holds the port otherwise
-        elif API_APP in served:
-            serve.delete(API_APP)
-        _kill_all()
+def stop_live(*, ends_cluster: bool = False) -> None:
+    """Stop the shards once their signals are stored, then all else, unless the cluster ends next and takes it along.
+
+    Where nothing runs there is nothing to do.
+    """
+    with contextlib.ExitStack() as after:
+        if not ends_cluster:
+            after.callback(_kill_all)
+            after.callback(_stop_api)
+        for name, method in ((SUPERVISOR, "stop"), (LEDGER, "close")):
+            with contextlib.suppress(UnavailableError):
+                answer_now(getattr(find(name), method).remote())
 
 
-def stop_shards() -> None:
-    """Stop the shards once their signals are stored, and close the ledger: enough where the cluster ends with this."""
-    with contextlib.suppress(UnavailableError):
-        get(find(SUPERVISOR).stop.remote())
-    with contextlib.suppress(UnavailableError):
-        get(find(LEDGER).close.remote())
-
-
-def get(call: Any, timeout_s: float = CALL_S) -> Any:
-    """What an actor answers, with our own errors on this side."""
-    try:
-        return ray.get(call, timeout=timeout_s)
-    except ray.exceptions.RayError as error:
-        raise ours(error) from error
+def _stop_api() -> None:
+    served = _served()
+    if served == {API_APP}:
+        serve.shutdown()  # type: ignore[no-untyped-call]  # its proxy holds the port otherwise
+    elif API_APP in served:
+        serve.delete(API_APP)
 
 
 def _served() -> set[str]:
@@ -212,15 +213,10 @@ def _served() -> set[str]:
     return set()
 
 
-def _running() -> str:
-    with contextlib.suppress(UnavailableError):
-        return ", ".join(f"{shard.holder}" for shard in look().shards)
-    return "its shards do not answer"
-
-
 def _kill_all() -> None:
     """Every actor of ours; the supervisor first, or it would start shards again."""
-    ours = [one["name"] for one in ray.util.list_named_actors(all_namespaces=True) if one["namespace"] == NAMESPACE]
-    for name in sorted(ours, key=lambda name: name != SUPERVISOR):
+    named = ray.util.list_named_actors(all_namespaces=True)
+    own = [actor["name"] for actor in named if actor["namespace"] == NAMESPACE]
+    for name in sorted(own, key=lambda name: name != SUPERVISOR):
         with contextlib.suppress(ValueError):
             ray.kill(ray.get_actor(name, namespace=NAMESPACE))

@@ -19,8 +19,6 @@ from msray.on_ray import live, session
 from msray.prediction import DetectionConfig
 from msray.venues import VENUES
 
-SYNC_S = 60.0
-
 
 class PredictorConfig(BaseModel):
     """What a :class:`RealTimePredictor` does.
@@ -92,19 +90,15 @@ class RealTimePredictor:
         config = self.config
         instrument = await _resolve(config.symbol, config.data_source_url)
         is_ours = not ray.is_initialized()
-        ends_cluster = is_ours and not config.address
-        if is_ours:
-            _enter(config)
-        try:
-            await asyncio.to_thread(live.start_live, self._plan(instrument))
-            try:
-                await asyncio.to_thread(live.wait_until_synced, SYNC_S)
-                await self._watch(instrument.id)
-            finally:
-                await asyncio.to_thread(live.stop_shards if ends_cluster else live.stop_live)
-        finally:
+        async with contextlib.AsyncExitStack() as after:
             if is_ours:
-                session.leave()
+                _enter(config)
+                after.callback(session.leave)
+            starting = asyncio.create_task(asyncio.to_thread(live.start_live, self._plan(instrument)))
+            after.push_async_callback(_stop, starting, ends_cluster=is_ours and not config.address)
+            await asyncio.shield(starting)
+            await asyncio.to_thread(live.wait_until_synced)
+            await self._watch(instrument.id)
 
     async def _watch(self, instrument: str) -> None:
         while not self._stopping.is_set():
@@ -129,6 +123,13 @@ class RealTimePredictor:
             raw_log=folder / "raw_log",
             api=api if config.enable_monitoring else None,
         )
+
+
+async def _stop(starting: asyncio.Task[None], *, ends_cluster: bool) -> None:
+    """Stop what was started; a start that is under way cannot be stopped before it is through."""
+    await asyncio.wait([starting])
+    if starting.exception() is None:
+        await asyncio.to_thread(live.stop_live, ends_cluster=ends_cluster)
 
 
 def _enter(config: PredictorConfig) -> None:

@@ -53,6 +53,12 @@ def leave() -> None:
     ray.shutdown()
 
 
+def start_actor(kind: Any, name: str, *arguments: Any, **options: Any) -> Any:
+    """Start an actor that outlives this process and is started again when its own dies; one of that name is kept."""
+    lasting = {"lifetime": "detached", "get_if_exists": True, "num_cpus": 0, "max_restarts": -1, "max_task_retries": 0}
+    return kind.options(**{"name": name, "namespace": NAMESPACE} | lasting | options).remote(*arguments)
+
+
 def find(name: str) -> Any:
     """A named actor.
 

@@ -1,10 +1,12 @@
 """``RealTimePredictor`` as its users write it."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
 import pytest
+import ray
 from pydantic import ValidationError
 
 from msray import PredictorConfig, RealTimePredictor
@@ -13,6 +15,7 @@ from msray.errors import UsageError
 from msray.on_ray.environment import free_port
 from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.synthetic import SyntheticSource
+from tests.end_to_end.running import family
 
 IDS = ["binance_usdm:AAAUSDT", "binance_usdm:BOTHUSDT", "binance_spot:BOTHUSDT"]
 
@@ -76,3 +79,23 @@ def test_what_is_out_of_range_is_named() -> None:
         PredictorConfig(symbol="X", prediction_interval=0)
     with pytest.raises(ValidationError, match="data_source_type"):
         PredictorConfig(symbol="X", data_source_type="carrier pigeon")  # type: ignore[arg-type]
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(200)
+async def test_one_that_is_cancelled_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    before = set(family(os.getpid()))
+    async with simulator() as market:
+        config = PredictorConfig(
+            symbol="AAAUSDT", data_source_url=market.url, enable_monitoring=False, state_dir=tmp_path
+        )
+        running = asyncio.create_task(RealTimePredictor(config).start())
+        while not (tmp_path / "ledger.db").exists() and not running.done():
+            await asyncio.sleep(0.02)
+
+        running.cancel()
+        await asyncio.wait([running])
+
+    assert running.cancelled()
+    assert not ray.is_initialized()
+    assert set(family(os.getpid())) <= before

@@ -11,7 +11,6 @@ from msray.market import ASK, LEVEL, MAX_TICK, Instrument, Levels, Records
 
 Arena = NDArray[np.int64]
 
-TOP_WORDS = 4
 _FIRST_PAGES = 256
 _FIRST_BLOCKS = 64
 _FIRST_TICKS = 1 << 18
@@ -50,7 +49,7 @@ class L2Book:
     --------
     >>> from msray.market import Instrument
     >>> book = L2Book(Instrument(venue="test", symbol="X", price_decimals=1, size_decimals=0, tick=5, grid=5))
-    >>> book.set_levels([(20, 7)], [(21, 3), (22, 9)])
+    >>> book.apply(np.array([(7, 20, 0), (3, 21, ASK), (9, 22, ASK)], LEVEL))
     >>> book.best()
     Best(bid_tick=20, bid_size=7, ask_tick=21, ask_size=3)
     """
@@ -153,11 +152,6 @@ class L2Book:
             arena[k.BID_EDGE] = header[k.BID_EDGE] * factor
         if header[k.ASK_EDGE] != k.NO_ASK or not fits.all():
             arena[k.ASK_EDGE] = min(int(header[k.ASK_EDGE]), MAX_TICK // factor) * factor
-
-    def set_levels(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
-        """Set ``(tick, size)`` pairs, for hands and tests; in bulk use :meth:`apply`."""
-        rows = [(size, tick, 0) for tick, size in bids] + [(size, tick, ASK) for tick, size in asks]
-        self.apply(np.array(rows, LEVEL))
 
     def best(self) -> Best:
         """Best price and size of both sides."""

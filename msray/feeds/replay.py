@@ -168,8 +168,6 @@ class ReplayResult:
         Taken by the pipeline.
     signals
         In the order in which they were raised.
-    pipeline_s
-        Seconds spent in the pipeline, reading and unpacking files apart.
     total_s
         Seconds in all.
     """
@@ -177,7 +175,6 @@ class ReplayResult:
     events: int = 0
     frames: int = 0
     signals: list[Signal] = field(default_factory=list)
-    pipeline_s: float = 0.0
     total_s: float = 0.0
 
 
@@ -218,9 +215,7 @@ def drive(
     for event in _until(replay.events(grain_ns=grain_of(speed)), until_ns):
         if pace is not None:
             clock.pause(pace.wait_s(event_ns(event), clock.monotonic_ns()))
-        started_ns = clock.monotonic_ns()
         signals = pipeline.apply(event)
-        result.pipeline_s += (clock.monotonic_ns() - started_ns) / SECOND
         result.events += 1
         result.frames += len(event.frames) if isinstance(event, Arrived) else 0
         result.signals += signals

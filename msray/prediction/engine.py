@@ -143,11 +143,6 @@ class PredictionEngine:
         """Exchange time of the newest row, 0 before the first of an epoch."""
         return int(self._detection.arena[k.LAST_EVENT])
 
-    @property
-    def row_id(self) -> int:
-        """Update id of the newest row."""
-        return int(self._detection.arena[k.LAST_ID])
-
     def count_on(self, other: "PredictionEngine") -> None:
         """Take over what another engine counted."""
         self.counts = other.counts

@@ -13,9 +13,6 @@ import msgspec
 
 from msray.errors import UsageError
 
-MAX_STREAMS = 1024
-"""Streams that one connection can listen to."""
-
 _STREAM = re.compile(r'^![\w@]+$|^[^\s@/"\\]+@\w+(@[\w+:]+)*$')
 _TEXT_ID = re.compile(r"^[0-9A-Za-z_-]{1,36}$")
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from msray.simulator import requests, wire
 from msray.simulator.limits import Keepalive, Rate
-from msray.simulator.requests import MAX_STREAMS, BadRequestError, Method, Request
+from msray.simulator.requests import BadRequestError, Method, Request
+from msray.venues import find_venue
 
 
 class Channel(StrEnum):
@@ -108,11 +109,12 @@ class Connection:
         Raises
         ------
         BadRequestError
-            If it would be more than 1,024 streams; nothing is changed then.
+            If it would be more than the venue allows; nothing is changed then.
         """
         new = [name for name in dict.fromkeys(names) if name not in self.streams]
-        if len(self.streams) + len(new) > MAX_STREAMS:
-            raise BadRequestError(2, f"Invalid request: at most {MAX_STREAMS} streams on a connection", request_id)
+        most = find_venue(self.venue).streams_per_connection
+        if len(self.streams) + len(new) > most:
+            raise BadRequestError(2, f"Invalid request: at most {most} streams on a connection", request_id)
         for name in new:
             topic = self._hub.find(self.venue, name)
             self.streams[name] = topic if topic is not None and topic.channel in self._channels else None

@@ -7,14 +7,14 @@ sent twice changes nothing. :func:`exposition` adds up the samples of all proces
 import bisect
 import itertools
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from msray.errors import UsageError
-from msray.telemetry.families import FAMILIES, OTHER, Family
+from msray.telemetry.families import FAMILIES, Family
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -77,30 +77,6 @@ class Figures:
             raise UsageError(f"{family.name} must be used as a {wanted}, got a {got}")
         series = self._values.setdefault(family.name, {})
         return series.setdefault(labels, list(_nothing(family)))
-
-
-class ClosedLabels:
-    """Keeps label values to a known set.
-
-    Parameters
-    ----------
-    symbols
-        Instrument ids that may appear.
-    signal_types
-        Signal types that may appear.
-    """
-
-    def __init__(self, symbols: Collection[str], signal_types: Collection[str]) -> None:
-        self._symbols = frozenset(symbols)
-        self._signal_types = frozenset(signal_types)
-
-    def symbol(self, name: str) -> str:
-        """The instrument's id, or ``other``."""
-        return name if name in self._symbols else OTHER
-
-    def signal_type(self, name: str) -> str:
-        """The signal type, or ``other``."""
-        return name if name in self._signal_types else OTHER
 
 
 def exposition(samples: Iterable[Sample]) -> str:

@@ -18,7 +18,7 @@ from msray.telemetry.families import (
     SIGNAL_PROCESSING,
     Family,
 )
-from msray.telemetry.metrics import ClosedLabels, Figures, exposition
+from msray.telemetry.metrics import Figures, exposition
 
 
 def _samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -118,13 +118,6 @@ def test_label_values_are_escaped() -> None:
     figures.add(GAPS, 'a"\n\\b')
 
     assert _samples(exposition([figures.sample()]))[GAPS.name, ('a"\n\\b',)] == 1
-
-
-def test_names_outside_the_known_ones_are_other() -> None:
-    labels = ClosedLabels(["a:B"], ["imbalance"])
-
-    assert (labels.symbol("a:B"), labels.symbol("a:C")) == ("a:B", "other")
-    assert (labels.signal_type("imbalance"), labels.signal_type("x")) == ("imbalance", "other")
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

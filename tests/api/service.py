@@ -14,7 +14,7 @@ from msray.api.in_process import commits_into, state_around
 from msray.api.state import ApiState, InstrumentSnapshot
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
-from tests.store.examples import ManualClock
+from tests.clocks import StillClock
 
 KEYS = {scope: f"{scope.value}-sesame" for scope in Scope}
 A_SIGNAL: dict[str, Any] = {"symbol": "BTCUSDT", "signal_type": "spread", "score": 0.8}
@@ -37,7 +37,7 @@ class Service:
     """The API around a ledger in a folder."""
 
     def __init__(self, folder: Path, *, books: Books | None = None, has_keys: bool = False, **words: Any) -> None:
-        self.clock = ManualClock()
+        self.clock = StillClock()
         self.figures = Figures()
         self.path = folder / "ledger.db"
         self.store = LedgerStore(str(self.path), clock=self.clock, observe=commits_into(self.figures))

@@ -9,7 +9,7 @@ import pytest
 from msray.api.state import InstrumentSnapshot
 from msray.store.ledger_records import Batch, Receipt
 from tests.api.service import A_SIGNAL, Books, Service
-from tests.store.examples import START_NS
+from tests.clocks import START_NS
 
 NOW = "2024-08-09T00:00:00Z"  # the manual clock's
 

@@ -8,7 +8,8 @@ import pytest
 from msray.api.state import InstrumentSnapshot
 from msray.store.ledger_records import Batch
 from tests.api.service import A_SIGNAL, Books, Service
-from tests.store.examples import BTC, ETH, START_NS, a_signal
+from tests.clocks import START_NS
+from tests.store.examples import BTC, ETH, a_signal
 
 SPOT = "binance_spot:BTCUSDT"
 BOOK = InstrumentSnapshot(

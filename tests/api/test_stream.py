@@ -19,7 +19,8 @@ from msray.store.ledger_records import SignalQuery, StoredSignal
 from msray.telemetry.families import STREAM_CUT, STREAM_FRAMES, STREAM_SOCKETS
 from tests.api.service import KEYS, Books
 from tests.api.streaming import PATH, Server, ending, receive, seqs, streaming
-from tests.store.examples import BTC, ETH, START_NS
+from tests.clocks import START_NS
+from tests.store.examples import BTC, ETH
 from tests.waiting import until
 
 BTC_BOOK, ETH_BOOK = (

@@ -14,7 +14,8 @@ from msray.api.stream_hub import Subscription
 from msray.store.ledger import Ledger
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
-from tests.store.examples import ManualClock, some_signals
+from tests.clocks import StillClock
+from tests.store.examples import some_signals
 from tests.store.postgres import PostgresServer
 from tests.waiting import until
 
@@ -31,7 +32,7 @@ def write(ledger: Ledger, first: int) -> int:
 
 async def follow(store: LedgerStore, writers: list[Ledger]) -> tuple[list[int], int]:
     """Places that a reader got while all of these wrote, and how many were written."""
-    feed = StreamFeed(state_around(store, ApiConfig(), clock=ManualClock(), figures=Figures()))
+    feed = StreamFeed(state_around(store, ApiConfig(), clock=StillClock(), figures=Figures()))
     got: list[int] = []
     with ThreadPoolExecutor(len(writers)) as pool:
         async with feed.reader(Subscription()) as reader:
@@ -51,7 +52,7 @@ async def follow(store: LedgerStore, writers: list[Ledger]) -> tuple[list[int], 
 
 async def test_a_follower_of_one_writer_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msray.api.stream_feed.POLL_S", 0.001)
-    store = LedgerStore(str(tmp_path / "ledger.db"), clock=ManualClock())
+    store = LedgerStore(str(tmp_path / "ledger.db"), clock=StillClock())
 
     got, written = await follow(store, [store.ledger])
     store.close()
@@ -64,8 +65,8 @@ async def test_a_follower_of_several_writers_misses_nothing(
 ) -> None:
     monkeypatch.setattr("msray.api.stream_feed.POLL_S", 0.001)
     url = postgres.new_database("followed")
-    store = LedgerStore(url, clock=ManualClock())
-    writers = [Ledger(url, clock=ManualClock()) for _ in range(WRITERS)]
+    store = LedgerStore(url, clock=StillClock())
+    writers = [Ledger(url, clock=StillClock()) for _ in range(WRITERS)]
 
     got, written = await follow(store, writers)
     for one in (*writers, store):
@@ -76,8 +77,8 @@ async def test_a_follower_of_several_writers_misses_nothing(
 
 async def test_nobody_is_asked_while_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msray.api.stream_feed.POLL_S", 0.001)
-    store = LedgerStore(str(tmp_path / "ledger.db"), clock=ManualClock())
-    feed = StreamFeed(state_around(store, ApiConfig(), clock=ManualClock(), figures=Figures()))
+    store = LedgerStore(str(tmp_path / "ledger.db"), clock=StillClock())
+    feed = StreamFeed(state_around(store, ApiConfig(), clock=StillClock(), figures=Figures()))
     asked = []
     page = store.page
     monkeypatch.setattr(store, "page", lambda query: asked.append(query) or page(query))

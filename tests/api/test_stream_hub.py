@@ -14,7 +14,8 @@ from msray.api.state import InstrumentSnapshot
 from msray.api.stream_hub import PAGE, Reader, StreamHub, Subscription, Topic
 from msray.store.ledger_records import Source, StoredSignal
 from tests.api.service import Books
-from tests.store.examples import BTC, ETH, START_NS, a_signal
+from tests.clocks import START_NS
+from tests.store.examples import BTC, ETH, a_signal
 
 BOOKS = Subscription(topics=frozenset({Topic.BOOKS}))
 A_BOOK = InstrumentSnapshot(

@@ -10,7 +10,8 @@ import pytest
 from msray.store.ledger import Ledger
 from tests.api.test_server import Running
 from tests.cli.conftest import Msray, Said
-from tests.store.examples import BTC, ETH, ManualClock, a_signal
+from tests.clocks import StillClock
+from tests.store.examples import BTC, ETH, a_signal
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def rows(said: Said) -> list[dict[str, Any]]:
 @pytest.fixture
 def ledger(tmp_path: Path) -> str:
     path = f"{tmp_path}/ledger.db"
-    ledger = Ledger(path, clock=ManualClock())
+    ledger = Ledger(path, clock=StillClock())
     ledger.store(
         [
             a_signal(n, instrument=(BTC, ETH)[n % 2], signal_type=("imbalance", "spread")[n % 3 == 0])
@@ -67,7 +68,7 @@ def test_people_get_a_table(signals: Msray, ledger: str) -> None:
 
 
 def test_a_ledger_that_is_being_written_can_be_read(signals: Msray, tmp_path: Path) -> None:
-    writer = Ledger(f"{tmp_path}/state/ledger.db", clock=ManualClock())
+    writer = Ledger(f"{tmp_path}/state/ledger.db", clock=StillClock())
     writer.store([a_signal()])
 
     assert len(rows(signals("--json"))) == 1  # the default ledger of a working directory
@@ -93,7 +94,7 @@ def test_what_is_wrong_is_exit_2_in_one_line(signals: Msray, words: list[str], m
 
 
 def test_a_symbol_of_several_venues_names_the_candidates(signals: Msray, tmp_path: Path) -> None:
-    writer = Ledger(f"{tmp_path}/l.db", clock=ManualClock())
+    writer = Ledger(f"{tmp_path}/l.db", clock=StillClock())
     writer.store([a_signal(0), a_signal(1, instrument="binance_spot:BTCUSDT")])
     writer.close()
 

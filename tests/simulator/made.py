@@ -1,4 +1,4 @@
-"""Small markets, a clock that stands still, and a reader that does what the venue's documentation says."""
+"""Small markets, and a reader that does what the venue's documentation says."""
 
 import asyncio
 import gzip
@@ -19,6 +19,7 @@ from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.source import Source
 from msray.simulator.synthetic import SyntheticSource
 from msray.venues import Decoder, Frames, find_venue, read_exchange_info
+from tests.clocks import StillClock
 from tests.naive.book import NaiveBook
 
 SYN = "binance_usdm:SYNUSDT"
@@ -31,19 +32,6 @@ PREFIXES = {
 }
 
 Book = dict[Decimal, Decimal]
-
-
-@dataclass
-class StillClock:
-    """Moves when told to."""
-
-    now_s: float = 1_700_000_000.0
-
-    def now_ns(self) -> int:
-        return round(self.now_s * 1000) * 1_000_000
-
-    def monotonic_ns(self) -> int:
-        return self.now_ns()
 
 
 @asynccontextmanager

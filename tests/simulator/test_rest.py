@@ -10,7 +10,8 @@ import pytest
 from msray.simulator.faults import FaultPlan
 from msray.simulator.recording import RecordingSource
 from msray.simulator.synthetic import SyntheticSource
-from tests.simulator.made import COIN, PREFIXES, SPOT, SYN, StillClock, decimals, get, recorded, simulating
+from tests.clocks import SECOND, StillClock
+from tests.simulator.made import COIN, PREFIXES, SPOT, SYN, decimals, get, recorded, simulating
 
 ALL = [SYN, SPOT, COIN]
 
@@ -23,7 +24,7 @@ def everywhere() -> SyntheticSource:
 async def test_each_market_answers_ping_time_info_and_depth(instrument_id: str) -> None:
     venue, symbol = instrument_id.split(":")
     rest = PREFIXES[venue][1]
-    clock = StillClock()
+    clock = StillClock(1_700_000_000 * SECOND)
     async with simulating(everywhere(), clock) as simulator:
         assert (await get(simulator, f"{rest}/ping"))[1] == {}
         assert (await get(simulator, f"{rest}/time"))[1] == {"serverTime": 1_700_000_000_000}
@@ -99,7 +100,7 @@ async def test_spot_info_can_be_limited_to_symbols() -> None:
 async def test_weights_are_those_of_the_venue(
     rest: str, symbol: str, limits: tuple[int | None, ...], weights: tuple[int, ...]
 ) -> None:
-    clock = StillClock()
+    clock = StillClock(1_700_000_000 * SECOND)
     async with simulating(everywhere(), clock) as simulator:
         used = [0]
         for limit in limits:
@@ -110,7 +111,8 @@ async def test_weights_are_those_of_the_venue(
 
 
 async def test_too_much_weight_is_429_then_418_and_markets_have_their_own_budgets() -> None:
-    clock = StillClock(1_700_000_000.0 // 60 * 60 + 12.25)
+    clock = StillClock(1_700_000_000 // 60 * 60 * SECOND)
+    clock.advance(12.25)
     query = {"symbol": "SYNUSDT", "limit": 5000}
     async with simulating(everywhere(), clock) as simulator:
         statuses = [(await get(simulator, "/api/v3/depth", **query))[0] for _ in range(24)]
@@ -126,7 +128,7 @@ async def test_too_much_weight_is_429_then_418_and_markets_have_their_own_budget
         assert "IP banned until 1700000" in body["msg"]
         assert (await get(simulator, "/fapi/v1/ping"))[0] == 200
 
-        clock.now_s += 120
+        clock.advance(120)
         assert (await get(simulator, "/api/v3/depth", **query))[0] == 200
 
 

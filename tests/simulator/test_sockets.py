@@ -12,7 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from msray.errors import UsageError
 from msray.simulator.sockets import SocketLimits
 from msray.simulator.synthetic import SyntheticSource
-from tests.simulator.made import COIN, SPOT, SYN, StillClock, simulating, socket
+from tests.clocks import StillClock
+from tests.simulator.made import COIN, SPOT, SYN, simulating, socket
 
 BOTH = ["synusdt@depth@100ms", "synusdt@trade"]
 
@@ -134,7 +135,7 @@ async def test_more_messages_a_second_than_allowed_end_the_connection(path: str,
             await link.send('{"method":"LIST_SUBSCRIPTIONS","id":1}')
         for _ in range(allowed):
             await link.recv()
-        clock.now_s += 1
+        clock.advance(1)
         await (await link.ping())
 
         for _ in range(allowed):
@@ -167,13 +168,14 @@ async def test_pings_go_out_and_a_missing_pong_ends_the_connection() -> None:
         async with socket(simulator, "/ws") as polite:
             pings = []
             for _ in range(3):
-                clock.now_s += 20
+                clock.advance(20)
                 pings.append(await deaf.receive(5))
                 await polite.ping()  # behind the pong that answered
-            clock.now_s += 20
+            clock.advance(20)
 
             assert [ping.type for ping in pings] == [aiohttp.WSMsgType.PING] * 3
-            assert [float(ping.data) / 1000 for ping in pings] == [clock.now_s - back for back in (60, 40, 20)]
+            now_ms = clock.now_ns() // 1_000_000
+            assert [int(ping.data) for ping in pings] == [now_ms - back for back in (60_000, 40_000, 20_000)]
             goodbye = await deaf.receive(5)
             assert (goodbye.data, goodbye.extra) == (1008, "Pong timeout")
             assert await ask(polite, "LIST_SUBSCRIPTIONS") == {"result": [], "id": 1}
@@ -186,11 +188,11 @@ async def test_the_end_of_a_day_is_announced_and_comes(combined: bool) -> None:
         simulating(source(), clock, sockets=SocketLimits(ping_every_s=1e9)) as simulator,
         socket(simulator, "/stream" if combined else "/ws") as link,
     ):
-        clock.now_s += 86_400 - 600
+        clock.advance(86_400 - 600)
         notice = await first(link)
         assert (notice["data"] if combined else notice)["e"] == "serverShutdown"
         assert notice.get("stream") == ("!serverShutdown" if combined else None)
-        clock.now_s += 600
+        clock.advance(600)
         assert (await ending(link))[0] == 1001
 
 
@@ -202,7 +204,7 @@ async def test_an_address_connects_300_times_in_five_minutes() -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await session.ws_connect(f"{simulator.url}/ws")
         await (await session.ws_connect(f"{simulator.url}/fapi/ws")).close()
-        clock.now_s += 300
+        clock.advance(300)
         await (await session.ws_connect(f"{simulator.url}/ws")).close()
 
     assert caught.value.status == 429

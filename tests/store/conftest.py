@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from msray.store.ledger import Ledger
-from tests.store.examples import ManualClock
+from tests.clocks import StillClock
 from tests.store.postgres import PostgresServer
 
 _numbers = itertools.count()
@@ -23,12 +23,12 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> StillClock:
+    return StillClock()
 
 
 @pytest.fixture
-def open_ledger(ledger_url: str, clock: ManualClock) -> Iterator[Callable[..., Ledger]]:
+def open_ledger(ledger_url: str, clock: StillClock) -> Iterator[Callable[..., Ledger]]:
     opened: list[Ledger] = []
 
     def opener(**words: Any) -> Ledger:

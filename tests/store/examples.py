@@ -1,28 +1,11 @@
-"""Signals and clocks to test ledgers with."""
+"""Signals to test ledgers with."""
 
 from typing import Any
 
 from msray.market import Signal, signal_id
+from tests.clocks import SECOND, START_NS
 
 BTC, ETH = "binance_usdm:BTCUSDT", "binance_usdm:ETHUSDT"
-START_NS = 1_723_161_600_000_000_000
-SECOND = 1_000_000_000
-
-
-class ManualClock:
-    """Time that moves when told."""
-
-    def __init__(self, now_ns: int = START_NS) -> None:
-        self.time_ns = now_ns
-
-    def now_ns(self) -> int:
-        return self.time_ns
-
-    def monotonic_ns(self) -> int:
-        return self.time_ns - START_NS
-
-    def advance(self, seconds: float) -> None:
-        self.time_ns += int(seconds * SECOND)
 
 
 def a_signal(number: int = 0, **changes: Any) -> Signal:

@@ -15,13 +15,14 @@ from msray.store.group_commit import GroupCommit
 from msray.store.ledger import Ledger
 from msray.store.ledger_reader import LedgerReader
 from msray.store.ledger_records import Batch, Receipt
-from tests.store.examples import ManualClock, a_signal, some_signals
+from tests.clocks import StillClock
+from tests.store.examples import a_signal, some_signals
 
 
 class HeldLedger(Ledger):
     """A ledger whose commits wait until they are let go, and fail if told."""
 
-    def __init__(self, path: Path, clock: ManualClock) -> None:
+    def __init__(self, path: Path, clock: StillClock) -> None:
         super().__init__(str(path), clock=clock)
         self.gate = threading.Semaphore(0)
         self.groups: list[int] = []
@@ -36,11 +37,11 @@ class HeldLedger(Ledger):
 
 
 @pytest.fixture
-def held(tmp_path: Path, clock: ManualClock) -> HeldLedger:
+def held(tmp_path: Path, clock: StillClock) -> HeldLedger:
     return HeldLedger(tmp_path / "l.db", clock)
 
 
-def test_many_coroutines_share_commits_and_each_has_its_own_receipt(ledger: Ledger, clock: ManualClock) -> None:
+def test_many_coroutines_share_commits_and_each_has_its_own_receipt(ledger: Ledger, clock: StillClock) -> None:
     commits: list[int] = []
     group = GroupCommit(ledger, clock=clock, observe=lambda signals, seconds: commits.append(signals))
 
@@ -55,7 +56,7 @@ def test_many_coroutines_share_commits_and_each_has_its_own_receipt(ledger: Ledg
     assert len(commits) < 50
 
 
-def test_a_refused_batch_fails_alone(ledger: Ledger, clock: ManualClock) -> None:
+def test_a_refused_batch_fails_alone(ledger: Ledger, clock: StillClock) -> None:
     group = GroupCommit(ledger, clock=clock)
 
     futures = [group.submit(Batch(signals=(a_signal(n, score=0.5 if n != 3 else 2.0),))) for n in range(6)]
@@ -66,7 +67,7 @@ def test_a_refused_batch_fails_alone(ledger: Ledger, clock: ManualClock) -> None
         futures[3].result()
 
 
-def test_a_group_is_bounded(held: HeldLedger, clock: ManualClock) -> None:
+def test_a_group_is_bounded(held: HeldLedger, clock: StillClock) -> None:
     group = GroupCommit(held, clock=clock, max_signals=10)
 
     futures = [group.submit(Batch(signals=tuple(some_signals(4, first=4 * n)))) for n in range(5)]
@@ -80,7 +81,7 @@ def test_a_group_is_bounded(held: HeldLedger, clock: ManualClock) -> None:
     assert sum(held.groups) == 6
 
 
-def test_too_much_waiting_is_refused_at_once(held: HeldLedger, clock: ManualClock) -> None:
+def test_too_much_waiting_is_refused_at_once(held: HeldLedger, clock: StillClock) -> None:
     group = GroupCommit(held, clock=clock, max_signals=5, max_waiting=20)
     accepted = 0
 
@@ -98,7 +99,7 @@ def test_too_much_waiting_is_refused_at_once(held: HeldLedger, clock: ManualCloc
 
 @pytest.mark.parametrize("failure", [UnavailableError("no"), RuntimeError("a mistake of ours")])
 def test_when_the_ledger_fails_everyone_hears_of_it_and_it_goes_on(
-    held: HeldLedger, clock: ManualClock, failure: Exception
+    held: HeldLedger, clock: StillClock, failure: Exception
 ) -> None:
     group = GroupCommit(held, clock=clock)
     held.failure = failure
@@ -116,7 +117,7 @@ def test_when_the_ledger_fails_everyone_hears_of_it_and_it_goes_on(
     held.close()
 
 
-def test_closing_commits_what_waits_and_refuses_the_rest(held: HeldLedger, clock: ManualClock) -> None:
+def test_closing_commits_what_waits_and_refuses_the_rest(held: HeldLedger, clock: StillClock) -> None:
     group = GroupCommit(held, clock=clock)
     futures = [group.submit(Batch(signals=(a_signal(n),))) for n in range(3)]
     held.gate.release(5)
@@ -131,7 +132,7 @@ def test_closing_commits_what_waits_and_refuses_the_rest(held: HeldLedger, clock
     held.close()
 
 
-def test_a_client_that_went_away_hurts_nobody(held: HeldLedger, clock: ManualClock) -> None:
+def test_a_client_that_went_away_hurts_nobody(held: HeldLedger, clock: StillClock) -> None:
     group = GroupCommit(held, clock=clock)
     futures = [group.submit(Batch(signals=(a_signal(n),))) for n in range(3)]
     futures[2].cancel()
@@ -188,4 +189,4 @@ def test_after_kill_9_every_acknowledged_signal_is_there(tmp_path: Path, kill_af
     assert counts.is_conserved
     assert counts.created == reader.last_seq()
     reader.close()
-    Ledger(str(path), clock=ManualClock()).close()
+    Ledger(str(path), clock=StillClock()).close()

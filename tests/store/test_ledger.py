@@ -27,8 +27,9 @@ from msray.store.ledger_records import (
     SignalQuery,
     Source,
 )
+from tests.clocks import SECOND, START_NS, StillClock
 from tests.disks import refusing
-from tests.store.examples import BTC, ETH, SECOND, START_NS, ManualClock, a_signal, some_signals
+from tests.store.examples import BTC, ETH, a_signal, some_signals
 from tests.store.postgres import PostgresServer
 
 KEY = IdempotencyKey(b"k" * 32, b"c" * 32)
@@ -165,7 +166,7 @@ def test_a_key_with_other_content_is_refused(ledger: Ledger) -> None:
     assert ledger.last_seq() == 1
 
 
-def test_a_key_is_forgotten_after_a_day(ledger: Ledger, clock: ManualClock) -> None:
+def test_a_key_is_forgotten_after_a_day(ledger: Ledger, clock: StillClock) -> None:
     ledger.commit([Batch(signals=(a_signal(0),), key=KEY)])
     clock.advance(KEY_KEPT_NS / SECOND + 120)
     ledger.commit([Batch(signals=(a_signal(1),), key=KEY._replace(key=b"l" * 32))])
@@ -234,7 +235,7 @@ def test_a_newer_schema_is_refused(open_ledger: Callable[..., Ledger], ledger_ur
 # -------------------------------------------------------------------- SQLite
 
 
-def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, clock: StillClock) -> None:
     first = Ledger(f"{tmp_path}/l.db", clock=clock)
     with pytest.raises(UnavailableError, match=rf"l\.db is being written by pid {os.getpid()} on "):
         Ledger(f"{tmp_path}/l.db", clock=clock)
@@ -247,7 +248,7 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path, clock: ManualC
 
 
 def test_a_lock_that_cannot_be_written_is_not_held(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", refusing(errno.ENOSPC))
@@ -257,7 +258,7 @@ def test_a_lock_that_cannot_be_written_is_not_held(
     Ledger(str(tmp_path / "l.db"), clock=clock).close()
 
 
-def test_a_reader_cannot_write(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_reader_cannot_write(tmp_path: Path, clock: StillClock) -> None:
     Ledger(f"{tmp_path}/l.db", clock=clock).close()
     reader = LedgerReader(f"{tmp_path}/l.db")
 
@@ -266,7 +267,7 @@ def test_a_reader_cannot_write(tmp_path: Path, clock: ManualClock) -> None:
     reader.close()
 
 
-def test_a_locked_file_is_unavailable_and_nothing_is_stored(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_locked_file_is_unavailable_and_nothing_is_stored(tmp_path: Path, clock: StillClock) -> None:
     ledger = Ledger(f"{tmp_path}/l.db", clock=clock)
     intruder = sqlite3.connect(tmp_path / "l.db", isolation_level=None)
     intruder.execute("begin immediate")
@@ -279,7 +280,7 @@ def test_a_locked_file_is_unavailable_and_nothing_is_stored(tmp_path: Path, cloc
     ledger.close()
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, clock: StillClock) -> None:
     ledger = Ledger(f"{tmp_path}/l.db", clock=clock, routes=[Route("slack", "desk")])
     with ledger._writing.connect() as connection:
         pages = connection.connection.execute("pragma page_count").fetchone()[0]
@@ -298,7 +299,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, clock: ManualCl
 @pytest.mark.parametrize(
     "url", ["", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=ro", "mysql://x/y", "a://b://"]
 )
-def test_what_is_no_ledger_url_is_refused(url: str, clock: ManualClock) -> None:
+def test_what_is_no_ledger_url_is_refused(url: str, clock: StillClock) -> None:
     with pytest.raises(UsageError, match="ledger must be"):
         Ledger(url, clock=clock)
 
@@ -319,7 +320,7 @@ def test_reading_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
 # -------------------------------------------------------------------- PostgreSQL
 
 
-def test_two_writers_share_one_order_without_holes(postgres: PostgresServer, clock: ManualClock) -> None:
+def test_two_writers_share_one_order_without_holes(postgres: PostgresServer, clock: StillClock) -> None:
     url = postgres.new_database("two_writers")
     first, second, reader = Ledger(url, clock=clock), Ledger(url, clock=clock), LedgerReader(url)
     seen: list[int] = []
@@ -348,7 +349,7 @@ def test_two_writers_share_one_order_without_holes(postgres: PostgresServer, clo
         ledger.close()
 
 
-def test_a_server_that_stops_is_unavailable_and_comes_back(postgres: PostgresServer, clock: ManualClock) -> None:
+def test_a_server_that_stops_is_unavailable_and_comes_back(postgres: PostgresServer, clock: StillClock) -> None:
     ledger = Ledger(postgres.new_database("stopping"), clock=clock)
     ledger.store([a_signal(0)])
     postgres.stop()

@@ -21,8 +21,9 @@ from msray.store.ledger_records import (
     rfc3339,
     to_cursor,
 )
+from tests.clocks import SECOND, START_NS, StillClock
 from tests.naive import signal_page
-from tests.store.examples import BTC, ETH, SECOND, START_NS, ManualClock, a_signal, some_signals
+from tests.store.examples import BTC, ETH, a_signal, some_signals
 
 
 def _varied(count: int) -> list[Signal]:
@@ -144,7 +145,7 @@ def test_the_last_score_is_that_of_the_newest_signal(ledger: Ledger) -> None:
     assert ledger.last_scores([BTC, ETH, "x:Y"], ["imbalance"]) == {(BTC, "imbalance"): 0.6, (ETH, "imbalance"): 0.7}
 
 
-def test_active_signals_are_those_stored_of_late(ledger: Ledger, clock: ManualClock) -> None:
+def test_active_signals_are_those_stored_of_late(ledger: Ledger, clock: StillClock) -> None:
     ledger.store(some_signals(3))
     clock.advance(200)
     ledger.store([a_signal(3), a_signal(4, signal_type="mine")])

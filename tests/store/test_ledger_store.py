@@ -11,12 +11,13 @@ from msray.errors import UnavailableError, UsageError
 from msray.store import ledger_store
 from msray.store.ledger_records import Batch, Receipt, SignalQuery, Source
 from msray.store.ledger_store import LedgerStore
-from tests.store.examples import BTC, ETH, ManualClock, a_signal, some_signals
+from tests.clocks import StillClock
+from tests.store.examples import BTC, ETH, a_signal, some_signals
 
 
 @pytest.fixture
 def store(ledger_url: str) -> Iterator[LedgerStore]:
-    made = LedgerStore(ledger_url, clock=ManualClock())
+    made = LedgerStore(ledger_url, clock=StillClock())
     yield made
     made.close()
 
@@ -36,7 +37,7 @@ async def test_what_is_acknowledged_is_there(store: LedgerStore) -> None:
 
 async def test_writers_at_once_share_commits(ledger_url: str) -> None:
     commits: list[int] = []
-    store = LedgerStore(ledger_url, clock=ManualClock(), observe=lambda signals, _: commits.append(signals))
+    store = LedgerStore(ledger_url, clock=StillClock(), observe=lambda signals, _: commits.append(signals))
 
     receipts = await asyncio.gather(*(store.store(Batch(signals=(a_signal(number),))) for number in range(300)))
 
@@ -109,7 +110,7 @@ async def test_a_ledger_that_hangs_is_not_waited_for(store: LedgerStore, monkeyp
 
 
 async def test_closing_commits_what_waits_and_refuses_what_comes(ledger_url: str) -> None:
-    store = LedgerStore(ledger_url, clock=ManualClock())
+    store = LedgerStore(ledger_url, clock=StillClock())
     waiting = [asyncio.create_task(store.store(Batch(signals=(a_signal(number),)))) for number in range(20)]
     await asyncio.sleep(0)
 
@@ -120,16 +121,16 @@ async def test_closing_commits_what_waits_and_refuses_what_comes(ledger_url: str
         await store.store(Batch(signals=(a_signal(99),)))
     with pytest.raises(UnavailableError, match="being closed"):
         await store.page(SignalQuery())
-    again = LedgerStore(ledger_url, clock=ManualClock())
+    again = LedgerStore(ledger_url, clock=StillClock())
     assert len(await again.page(SignalQuery())) == 20
     again.close()
 
 
 def test_one_process_writes_a_file(tmp_path: Path) -> None:
-    store = LedgerStore(f"{tmp_path}/l.db", clock=ManualClock())
+    store = LedgerStore(f"{tmp_path}/l.db", clock=StillClock())
 
     with pytest.raises(UnavailableError):
-        LedgerStore(f"{tmp_path}/l.db", clock=ManualClock())
+        LedgerStore(f"{tmp_path}/l.db", clock=StillClock())
     store.close()
 
-    LedgerStore(f"{tmp_path}/l.db", clock=ManualClock()).close()
+    LedgerStore(f"{tmp_path}/l.db", clock=StillClock()).close()

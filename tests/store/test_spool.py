@@ -14,8 +14,8 @@ from msray.store.ledger import Ledger
 from msray.store.ledger_records import Batch, LeaseLostError, Receipt, SignalQuery
 from msray.store.ledger_store import LedgerStore
 from msray.store.spool import BATCH, LONGEST_PAUSE_S, Spool
+from tests.clocks import StillClock
 from tests.feeds.clocks import ManualClock, settle
-from tests.store import examples
 from tests.store.examples import BTC, ETH, a_signal, some_signals
 
 
@@ -211,7 +211,7 @@ async def test_a_real_ledger_gets_each_signal_once_in_order(
 
 
 async def test_who_lost_its_lease_writes_nothing_more(tmp_path: Path) -> None:
-    store = LedgerStore(f"{tmp_path}/l.db", clock=examples.ManualClock())
+    store = LedgerStore(f"{tmp_path}/l.db", clock=StillClock())
     old = store.ledger.lease([BTC], "old", for_ns=10**12)
     spool = Spool(store.store, old, asyncio.sleep)
     spool.add(some_signals(1))

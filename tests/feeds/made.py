@@ -1,14 +1,10 @@
-"""Instruments, frames and events that tests make up, and ways to look at events."""
+"""Frames and events that tests make up, and ways to look at events."""
 
 import numpy as np
 
 from msray.feeds.batch import FrameBatch
-from msray.market import Instrument
 from msray.prediction import Arrived, Disconnected, LogEvent, Requested
-
-USDM = Instrument(venue="binance_usdm", symbol="BTCUSDT", price_decimals=1, size_decimals=3, tick=1, grid=1)
-ETH = Instrument(venue="binance_usdm", symbol="ETHUSDT", price_decimals=2, size_decimals=3, tick=1, grid=1)
-SPOT = Instrument(venue="binance_spot", symbol="BTCUSDT", price_decimals=2, size_decimals=8, tick=1, grid=1)
+from tests.instruments import ETH, SPOT, USDM
 
 
 def arrived(venue: str, payloads: list[bytes], local_ns: int = 1_000) -> Arrived:

@@ -14,7 +14,8 @@ from msray.feeds.reconnect import ConnectLimit
 from msray.feeds.websocket import Refused, Take
 from msray.prediction import Arrived, Disconnected
 from tests.feeds.clocks import ManualClock, settle
-from tests.feeds.made import ETH, USDM, frame_rows
+from tests.feeds.made import frame_rows
+from tests.instruments import ETH, USDM
 
 PLAN = ConnectionPlan(url="ws://venue", venue="binance_usdm", instruments=(USDM.id, ETH.id))
 

@@ -4,9 +4,7 @@ from msray.errors import UsageError
 from msray.feeds.endpoints import MOST_STREAMS, plan_connections, rest_base
 from msray.market import Instrument
 from msray.venues import VENUES
-from tests.feeds.made import ETH, SPOT, USDM
-
-COINM = Instrument(venue="binance_coinm", symbol="BTCUSD_PERP", price_decimals=1, size_decimals=0, tick=1, grid=1)
+from tests.instruments import COINM, ETH, SPOT, USDM
 
 
 def test_depth_and_trades_of_usd_m_are_two_connections_and_of_others_one() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
 from msray.prediction import Disconnected, LogEvent, Requested
 from tests.feeds.clocks import ManualClock, settle
-from tests.feeds.made import USDM, arrived, frame_rows, plain
+from tests.feeds.made import arrived, frame_rows, plain
+from tests.instruments import USDM
 
 
 def taken(outlet: Outlet) -> list[LogEvent | Idle]:
@@ -71,8 +73,6 @@ def test_it_is_full_by_bytes_and_by_events_and_says_when_half_is_gone() -> None:
 
 
 async def test_a_source_waits_for_room() -> None:
-    import asyncio
-
     outlet = Outlet([USDM.id], ManualClock())
     for i in range(MOST_EVENTS):
         outlet.emit(Requested(USDM.id, i))

@@ -14,7 +14,8 @@ from msray.prediction import Arrived, Disconnected, LogEvent, Requested
 from msray.venues import Frames
 from tests.disks import refusing
 from tests.feeds.clocks import SECOND, ManualClock
-from tests.feeds.made import ETH, SPOT, USDM, arrived, frame_rows, plain, random_events
+from tests.feeds.made import arrived, frame_rows, plain, random_events
+from tests.instruments import ETH, SPOT, USDM
 
 INSTRUMENTS = (USDM, ETH, SPOT)
 

@@ -12,8 +12,9 @@ from msray.feeds.replay import LogReplay, RecordingReplay, drive, open_replay
 from msray.market import Signal
 from msray.prediction import LogEvent
 from tests.feeds.clocks import ManualClock
-from tests.feeds.made import ETH, SPOT, USDM, frame_rows, plain, random_events
+from tests.feeds.made import frame_rows, plain, random_events
 from tests.feeds.test_recording import NS, depth, snapshot, write
+from tests.instruments import ETH, SPOT, USDM
 
 
 class Listener:

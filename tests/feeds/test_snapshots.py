@@ -9,7 +9,8 @@ from msray.feeds.outlet import Outlet
 from msray.feeds.snapshots import ATTEMPTS, Place, Snapshots, places_of
 from msray.venues import VENUES
 from tests.feeds.clocks import ManualClock, settle
-from tests.feeds.made import ETH, SPOT, USDM, plain
+from tests.feeds.made import plain
+from tests.instruments import ETH, SPOT, USDM
 
 
 class FakeClient:

@@ -19,7 +19,8 @@ from msray.feeds.synthetic import SyntheticSource
 from msray.market import Instrument
 from msray.prediction import Disconnected, LogEvent, Requested
 from tests.feeds.clocks import ManualClock, settle
-from tests.feeds.made import ETH, SPOT, USDM, arrived, frame_rows, plain
+from tests.feeds.made import arrived, frame_rows, plain
+from tests.instruments import ETH, SPOT, USDM
 from tests.waiting import until
 
 COINM = Instrument(venue="binance_coinm", symbol="SYNUSD_PERP", price_decimals=1, size_decimals=0, tick=1, grid=1)

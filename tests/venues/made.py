@@ -1,10 +1,6 @@
-"""Frames made by hand, and whose they are."""
+"""Frames made by hand."""
 
-from msray.market import Instrument
-
-SPOT = Instrument(venue="binance_spot", symbol="BTCUSDT", price_decimals=2, size_decimals=8, tick=1, grid=1)
-USDM = Instrument(venue="binance_usdm", symbol="BTCUSDT", price_decimals=1, size_decimals=3, tick=1, grid=1)
-COINM = Instrument(venue="binance_coinm", symbol="BTCUSD_PERP", price_decimals=1, size_decimals=0, tick=1, grid=1)
+from tests.instruments import COINM, SPOT, USDM
 
 SPOT_DEPTH = (
     b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,'

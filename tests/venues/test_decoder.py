@@ -11,19 +11,17 @@ import pytest
 from msray.errors import UnknownNameError, UsageError
 from msray.market import DEPTH, OTHER, REGRID, SNAPSHOT, TRADE, Instrument, Records
 from msray.venues import Decoder, Frames, Reason
+from tests.instruments import COINM, SPOT, USDM
 from tests.naive.decode import naive_decode
 from tests.venues.made import (
     ANSWER,
-    COINM,
     COINM_DEPTH,
     COINM_SNAPSHOT,
     MARK_PRICE,
-    SPOT,
     SPOT_DEPTH,
     SPOT_SNAPSHOT,
     SPOT_TICKER,
     SPOT_TRADE,
-    USDM,
     USDM_AGGREGATE,
     USDM_DEPTH,
     USDM_TRADE,

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from msray.market import ASK, DEPTH, LEVEL, MESSAGE, SELL, TRADE, Instrument, Records
 from msray.simulator.wire import exchange_info
 from msray.venues import Decoder, Encoder, Frames, kernels_encoder, read_exchange_info
+from tests.instruments import COINM, USDM
 
 NOW = 1_723_161_256_299_000_000
-USDM = Instrument(venue="binance_usdm", symbol="BTCUSDT", price_decimals=1, size_decimals=3, tick=1, grid=1)
 SPOT = Instrument(venue="binance_spot", symbol="NEXOUSDT", price_decimals=3, size_decimals=8, tick=1, grid=1)
-COIN = Instrument(venue="binance_coinm", symbol="BTCUSD_PERP", price_decimals=1, size_decimals=0, tick=1, grid=1)
 
 
 def records(*messages: tuple[int, list[tuple[int, int, int]]]) -> Records:
@@ -55,7 +54,7 @@ def test_spot_and_coin_margined_shapes() -> None:
         b'{"e":"trade","E":1723161256299,"s":"NEXOUSDT","t":20,"p":"1.21600000","q":"10.82000000",'
         b'"T":1723161256299,"m":false,"M":true}'
     )
-    (coin,) = Encoder(COIN).messages(records((DEPTH, [(7, 618002, 0)])))
+    (coin,) = Encoder(COINM).messages(records((DEPTH, [(7, 618002, 0)])))
     assert b'"s":"BTCUSD_PERP","ps":"BTCUSD","U":10' in coin
     assert b'["61800.2","7"]' in coin
 
@@ -63,7 +62,7 @@ def test_spot_and_coin_margined_shapes() -> None:
 levels = st.lists(st.tuples(st.integers(0, 2**58), st.integers(1, 2**31 - 2), st.integers(0, 1)), max_size=5)
 
 
-@given(st.sampled_from([USDM, SPOT, COIN]), levels, st.tuples(st.integers(1, 2**58), st.integers(1, 2**31 - 2)))
+@given(st.sampled_from([USDM, SPOT, COINM]), levels, st.tuples(st.integers(1, 2**58), st.integers(1, 2**31 - 2)))
 def test_our_decoder_reads_back_what_was_written(
     instrument: Instrument, book: list[tuple[int, int, int]], trade: tuple[int, int]
 ) -> None:
@@ -101,7 +100,7 @@ def test_snapshot_of_each_market() -> None:
         "asks": [["61800.3", "0.001"]],
     }
     assert list(msgspec.json.decode(Encoder(SPOT).snapshot(SPOT, 77, NOW, book))) == ["lastUpdateId", "bids", "asks"]
-    assert msgspec.json.decode(Encoder(COIN).snapshot(COIN, 77, NOW, book[:0]))["pair"] == "BTCUSD"
+    assert msgspec.json.decode(Encoder(COINM).snapshot(COINM, 77, NOW, book[:0]))["pair"] == "BTCUSD"
 
 
 def test_a_finer_grid_gets_the_decimals_it_needs() -> None:
@@ -112,7 +111,7 @@ def test_a_finer_grid_gets_the_decimals_it_needs() -> None:
     assert msgspec.json.decode(snapshot)["bids"] == [["61800.005", "0.001"]]
 
 
-@pytest.mark.parametrize("instrument", [USDM, SPOT, COIN])
+@pytest.mark.parametrize("instrument", [USDM, SPOT, COINM])
 def test_exchange_info_is_read_back_as_the_same_instrument(instrument: Instrument) -> None:
     body = exchange_info([Encoder(instrument).symbol()], weight_limit=2400, now_ms=5)
 

@@ -11,17 +11,15 @@ from msray.venues import SPARE_BYTES, Decoder, Frames
 from msray.venues import kernels_text as codes
 from msray.venues.kernels import scan
 from msray.venues.kernels_symbol import SYMBOL, word
+from tests.instruments import COINM, SPOT, USDM
 from tests.venues.made import (
     ANSWER,
-    COINM,
     COINM_DEPTH,
     MARK_PRICE,
-    SPOT,
     SPOT_DEPTH,
     SPOT_SNAPSHOT,
     SPOT_TICKER,
     SPOT_TRADE,
-    USDM,
     USDM_AGGREGATE,
     USDM_DEPTH,
     USDM_TRADE,

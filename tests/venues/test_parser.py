@@ -9,17 +9,8 @@ import pytest
 from msray.errors import FeedError, MessageError, UnknownNameError, UsageError
 from msray.market import DEPTH, REGRID, SNAPSHOT, TRADE
 from msray.venues import Decoder, Frames, OrderBookParser
-from tests.venues.made import (
-    ANSWER,
-    COINM_SNAPSHOT,
-    SPOT,
-    SPOT_DEPTH,
-    SPOT_SNAPSHOT,
-    SPOT_TICKER,
-    SPOT_TRADE,
-    USDM,
-    USDM_DEPTH,
-)
+from tests.instruments import SPOT, USDM
+from tests.venues.made import ANSWER, COINM_SNAPSHOT, SPOT_DEPTH, SPOT_SNAPSHOT, SPOT_TICKER, SPOT_TRADE, USDM_DEPTH
 from tests.venues.recordings import CHAINS
 
 

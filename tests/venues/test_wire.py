@@ -9,18 +9,9 @@ from msray.market import Instrument
 from msray.venues import Decoder, Frames, Reason, RefusedError
 from msray.venues.exact import exact_units, finer
 from msray.venues.wire import read_frame
+from tests.instruments import COINM, SPOT, USDM
 from tests.naive.decode import NaiveRefusalError, naive_decode
-from tests.venues.made import (
-    COINM,
-    COINM_SNAPSHOT,
-    SPOT,
-    SPOT_DEPTH,
-    SPOT_SNAPSHOT,
-    SPOT_TRADE,
-    USDM,
-    USDM_DEPTH,
-    USDM_TRADE,
-)
+from tests.venues.made import COINM_SNAPSHOT, SPOT_DEPTH, SPOT_SNAPSHOT, SPOT_TRADE, USDM_DEPTH, USDM_TRADE
 
 REFUSED = [
     (SPOT, b"", b"", Reason.EMPTY, "must not be empty"),

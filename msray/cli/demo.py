@@ -18,7 +18,6 @@ from msray.errors import UnavailableError
 if TYPE_CHECKING:
     from msray.on_ray.live import LivePlan
 
-_SYNC_S = 60.0
 _LOOK_S = 0.5
 
 
@@ -93,7 +92,7 @@ def _running(market: Market, folder: Path) -> Iterator[dict[str, str]]:
     dashboard = session.start_local(dashboard=True)
     try:
         running.start_live(plan)
-        running.wait_until_synced(_SYNC_S)
+        running.wait_until_synced()
         assert plan.api is not None
         api = f"http://127.0.0.1:{plan.api.port}"
         yield {
@@ -103,7 +102,7 @@ def _running(market: Market, folder: Path) -> Iterator[dict[str, str]]:
             "metrics": f"{api}/metrics",
             "ray": dashboard,
         }
-        running.stop_shards()
+        running.stop_live(ends_cluster=True)
     finally:
         session.leave()
 

@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import os
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.http import get_json
 from msray.cli.output import Output
 from msray.errors import UnavailableError, UsageError
 
@@ -21,7 +19,8 @@ if TYPE_CHECKING:
 
 _SHARD_COLUMNS = ("shard", "holder", "instruments", "signals", "waiting", "restarts", "problem")
 _COLUMNS = ("instrument", "state", "mid", "spread_bps", "messages", "trades", "gaps", "stale_ms")
-_SYNC_S = 60.0
+
+_Address = Annotated[str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster; else the one started here.")]
 
 
 def live(  # noqa: PLR0913 (a flag each)
@@ -29,7 +28,9 @@ def live(  # noqa: PLR0913 (a flag each)
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     instruments: Annotated[str | None, typer.Option(metavar="LIST", help="venue:SYMBOL,... to watch instead.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="URL", help="A simulator, as http://127.0.0.1:9080.")] = None,
-    address: Annotated[str | None, typer.Option(help="A Ray cluster to join; else one is started here.")] = None,
+    address: Annotated[
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to join; else one is started here.")
+    ] = None,
     one_socket: Annotated[bool, typer.Option("--one-socket", help="Depth and trades on one (simulators).")] = False,
     until_end: Annotated[bool, typer.Option("--until-end", help="Stay till the endpoint has sent all.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stay so long, then end.")] = None,
@@ -41,31 +42,31 @@ def live(  # noqa: PLR0913 (a flag each)
     ends it. With --until-end or --seconds it stays, and ends what it started. Inside a Ray job it joins that cluster.
     """
     from msray.cli.settings_file import load_settings
+    from msray.on_ray import head, session
+    from msray.on_ray import live as running
 
     out: Output = context.obj
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
     plan = _plan(settings, instruments, endpoint, one_socket=one_socket, serves=not no_api)
-    started_head = _enter(settings, address)
-    from msray.on_ray import live as running
-
-    stays, is_started = until_end or seconds is not None, False
-    try:
+    stays = until_end or seconds is not None
+    with contextlib.ExitStack() as end:
+        address = _address(settings, address)
+        starts_head = address is None
+        end.callback(_leave, settings, stops_head=starts_head)
+        session.join(address or head.start_head(settings.state_dir).address)
         running.start_live(plan)
-        is_started = True
-        view = running.wait_until_synced(_SYNC_S)
+        end.callback(running.stop_live, ends_cluster=starts_head)
+        view = running.wait_until_synced()
         out.note(f"{len(view.instruments)} books synced; msray status --watch, msray down")
         if plan.api is not None:
             out.note(f"API: http://{plan.api.host}:{plan.api.port}/api/v1/signals")
         if stays:
             _stay(plan.endpoint, until_end=until_end, seconds=seconds)
             view = running.look()
-    except BaseException:
-        _end(settings, is_started=is_started, started_head=started_head)
-        raise
-    if stays:
-        _end(settings, is_started=True, started_head=started_head)
+        else:
+            end.pop_all()
     _tell(out, view, {})
 
 
@@ -73,15 +74,14 @@ def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", help="Show it every second.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
-    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one started here.")] = None,
+    address: _Address = None,
 ) -> None:
     """Show what runs: shards, books, signals, and what is wrong with any of them."""
     from msray.cli.settings_file import load_settings
+    from msray.on_ray import live as running
 
     out: Output = context.obj
     _join(load_settings(config), address)
-    from msray.on_ray import live as running
-
     while True:
         _tell(out, running.look(), running.supervised())
         if not watch:
@@ -92,24 +92,23 @@ def status(
 def down(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
-    address: Annotated[str | None, typer.Option(help="The Ray cluster; else the one started here.")] = None,
+    address: _Address = None,
 ) -> None:
     """End live detection once its signals are stored, and the Ray cluster if `msray live` started it."""
     from msray.cli.settings_file import load_settings
+    from msray.on_ray import live as running
 
     out: Output = context.obj
     settings = load_settings(config)
-    address = address or os.environ.get("RAY_ADDRESS")
-    try:
-        _join(settings, address)
-    except UnavailableError:
-        was_running = False
-        _leave(settings, stops_head=address is None)
-    else:
-        from msray.on_ray import live as running
-
-        was_running = running.is_live()
-        _end(settings, is_started=True, started_head=address is None)
+    with contextlib.ExitStack() as end:
+        end.callback(_leave, settings, stops_head=address is None)
+        try:
+            _join(settings, address)
+        except UnavailableError:
+            was_running = False
+        else:
+            was_running = running.is_live()
+            running.stop_live(ends_cluster=address is None)
     out.data({"was_running": was_running})
     out.line("ended" if was_running else "nothing was running")
 
@@ -132,7 +131,12 @@ def api_config(settings: "Settings", instruments: tuple[str, ...]) -> Any:
 
 
 def _plan(
-    settings: "Settings", instruments: str | None, endpoint: str | None, *, one_socket: bool, serves: bool
+    settings: "Settings",
+    instruments: str | None,
+    endpoint: str | None,
+    *,
+    one_socket: bool,
+    serves: bool,
 ) -> "LivePlan":
     from msray.cli.calibrations import calibrations_for
     from msray.feeds.listings import fetch_listings
@@ -159,46 +163,25 @@ def _plan(
     )
 
 
-def _enter(settings: "Settings", address: str | None) -> bool:
-    """Join a cluster, or start one that outlives this command; True where it was started."""
-    from msray.on_ray import head, session
+def _address(settings: "Settings", address: str | None) -> str | None:
+    """Of the cluster that was named, else of the one that was started here, if it runs."""
+    from msray.on_ray import head
 
-    address = address or os.environ.get("RAY_ADDRESS")
-    if address is not None:
-        session.join(address)
-        return False
-    known = head.known_head(settings.state_dir)
-    found = known or head.start_head(settings.state_dir)
-    try:
-        session.join(found.address)
-    except BaseException:
-        _leave(settings, stops_head=known is None)
-        raise
-    return known is None
+    known = None if address else head.known_head(settings.state_dir)
+    return known.address if known else address
 
 
 def _join(settings: "Settings", address: str | None) -> None:
-    from msray.on_ray import head, session
+    from msray.on_ray import session
 
-    known = head.known_head(settings.state_dir)
-    address = address or os.environ.get("RAY_ADDRESS") or (known.address if known else None)
+    address = _address(settings, address)
     if address is None:
         raise UnavailableError(f"nothing runs from {settings.state_dir}", hint="msray live starts it")
     session.join(address)
 
 
-def _end(settings: "Settings", *, is_started: bool, started_head: bool) -> None:
-    """Stop what was started, and the head if it is ours: it takes the rest with it."""
-    from msray.on_ray import live as running
-
-    try:
-        if is_started:
-            running.stop_shards() if started_head else running.stop_live()
-    finally:
-        _leave(settings, started_head)
-
-
-def _leave(settings: "Settings", stops_head: bool) -> None:
+def _leave(settings: "Settings", *, stops_head: bool) -> None:
+    """Leave the cluster; ending its head takes all else with it."""
     from msray.on_ray import head, session
 
     session.leave()
@@ -216,13 +199,12 @@ def _stay(endpoint: str | None, *, until_end: bool, seconds: float | None) -> No
 
 
 def _is_over(endpoint: str) -> bool:
-    url = f"{endpoint.replace('ws', 'http', 1) if endpoint.startswith('ws') else endpoint}/oracle/status"
+    url = endpoint.replace("ws", "http", 1) if endpoint.startswith("ws") else endpoint
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return b'"state":"done"' in answer.read().replace(b" ", b"")
-    except urllib.error.HTTPError:
+        return get_json(f"{url.rstrip('/')}/oracle/status").get("state") == "done"
+    except UsageError:  # no simulator
         return False
-    except (urllib.error.URLError, OSError):
+    except UnavailableError:
         return True
 
 

@@ -32,6 +32,7 @@ def live(  # noqa: PLR0913 (a flag each)
         str | None, typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to join; else one is started here.")
     ] = None,
     one_socket: Annotated[bool, typer.Option("--one-socket", help="Depth and trades on one (simulators).")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Use the fast client, picows.")] = False,
     until_end: Annotated[bool, typer.Option("--until-end", help="Stay till the endpoint has sent all.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stay so long, then end.")] = None,
     no_api: Annotated[bool, typer.Option("--no-api", help="Serve no HTTP API.")] = False,
@@ -49,7 +50,7 @@ def live(  # noqa: PLR0913 (a flag each)
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
-    plan = _plan(settings, instruments, endpoint, one_socket=one_socket, serves=not no_api)
+    plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api)
     stays = until_end or seconds is not None
     with contextlib.ExitStack() as end:
         address = _address(settings, address)
@@ -136,6 +137,7 @@ def _plan(
     endpoint: str | None,
     *,
     one_socket: bool,
+    is_fast: bool,
     serves: bool,
 ) -> "LivePlan":
     from msray.cli.calibrations import calibrations_for
@@ -156,6 +158,7 @@ def _plan(
         detection=settings.detection,
         endpoint=endpoint or settings.endpoint,
         one_socket=one_socket,
+        is_fast=is_fast,
         symbols_per_shard=settings.live.symbols_per_shard,
         raw_log=settings.raw_log_folder.resolve() if settings.raw_log.enabled else None,
         retention_hours=settings.raw_log.retention_hours,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,7 @@ def live(  # noqa: PLR0913 (a flag each)
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
     plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api)
     stays = until_end or seconds is not None
-    with contextlib.ExitStack() as end:
+    with _alone(settings.state_dir), contextlib.ExitStack() as end:
         address = _address(settings, address)
         starts_head = address is None
         end.callback(_leave, settings, stops_head=starts_head)
@@ -164,6 +165,23 @@ def _plan(
         retention_hours=settings.raw_log.retention_hours,
         api=api_config(settings, named) if serves else None,
     )
+
+
+@contextlib.contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Keep every other ``msray live`` out of a state folder: there is one head in it, and one note of that head."""
+    from msray.store.ledger_lock import FileLock
+
+    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(state_dir / "ray-head.json.lock")
+    except UnavailableError as error:
+        hint = "end that process, or name another state_dir"
+        raise UsageError(f"live detection is started from here already: {error}", hint=hint) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _address(settings: "Settings", address: str | None) -> str | None:

@@ -41,6 +41,12 @@ def msray(folder: Path, *words: str, code: int = 0, timeout_s: float = 100.0) ->
     return document | {"stderr": done.stderr}
 
 
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command that goes on beside the test."""
+    command, pipe = [sys.executable, "-m", "msray", *words, "--json"], subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True)
+
+
 @contextlib.contextmanager
 def simulator(*words: str) -> Iterator[str]:
     """A simulator in a process of its own; its URL."""

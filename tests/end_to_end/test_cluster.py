@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.end_to_end.running import family, free_port, get, kill, msray, simulator, until
+from tests.end_to_end.running import family, free_port, get, kill, msray, simulator, start, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -187,6 +187,18 @@ def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running
     assert len(again) == len(stored)
     assert {one["instrument"] for one in result["instruments"]} == set(NAMES)
     assert not family(running.head_pid())[1:] if (running.folder / "state" / "ray-head.json").exists() else True
+
+
+def test_of_two_that_start_at_once_one_runs_and_the_other_names_it(running: Running) -> None:
+    both = [start(running.folder, "live") for _ in range(2)]
+
+    said = {one: json.loads(one.communicate(timeout=200)[0]) for one in both}
+
+    runs, refused = sorted(both, key=lambda one: int(one.returncode))
+    assert (runs.returncode, refused.returncode) == (0, 2)
+    assert f"by pid {runs.pid} on " in said[refused]["error"]["message"]
+    assert set(running.books()) == set(NAMES)
+    assert msray(running.folder, "down")["data"]["was_running"]
 
 
 def _lines(targets: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,11 +54,13 @@ def live(  # noqa: PLR0913 (a flag each)
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
     plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api)
     stays = until_end or seconds is not None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _alone(settings.state_dir), contextlib.ExitStack() as end:
         address = _address(settings, address)
         starts_head = address is None
         end.callback(_leave, settings, stops_head=starts_head)
         session.join(address or head.start_head(settings.state_dir).address)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # again: Ray's own aborts after three seconds
         running.start_live(plan)
         end.callback(running.stop_live, ends_cluster=starts_head)
         view = running.wait_until_synced()

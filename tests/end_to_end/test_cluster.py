@@ -201,6 +201,19 @@ def test_of_two_that_start_at_once_one_runs_and_the_other_names_it(running: Runn
     assert msray(running.folder, "down")["data"]["was_running"]
 
 
+def test_one_that_is_terminated_leaves_nothing_running(running: Running) -> None:
+    live, note = start(running.folder, "live", "--seconds", "100"), running.folder / "state" / "ray-head.json"
+    until(lambda: note.exists() and _answers(running), 100)
+    all_of_it = [*family(live.pid), *family(running.head_pid())]
+
+    live.terminate()
+    out, err = live.communicate(timeout=60)
+
+    assert (live.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
+    assert not note.exists()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in all_of_it), 10)
+
+
 def _lines(targets: list[str]) -> list[str]:
     found: list[str] = []
     for target in targets:

@@ -1,12 +1,13 @@
 """Services to test with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.api.service import Service
+from tests.api.streaming import Server, streaming
 
 
 @pytest.fixture
@@ -25,3 +26,9 @@ def open_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 @pytest.fixture
 def service(open_service: Callable[..., Service]) -> Service:
     return open_service()
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with streaming(tmp_path) as running:
+        yield running

@@ -32,12 +32,6 @@ BTC_BOOK, ETH_BOOK = (
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    async with streaming(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
 async def locked(tmp_path: Path) -> AsyncIterator[Server]:
     async with streaming(tmp_path, has_keys=True, cors_origins=("http://localhost:8501",)) as running:
         yield running

@@ -5,7 +5,7 @@ import logging
 import re
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +25,6 @@ GET = f"GET {PATH}".encode()
 UPGRADE = b" HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 BIG = {f"feature_{number}": 0.1 * number for number in range(60)}
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    async with streaming(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

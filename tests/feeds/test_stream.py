@@ -163,6 +163,7 @@ async def test_a_disk_that_fails_is_told_and_marked(tmp_path: Path, monkeypatch:
         await clock.advance(1.0)
         await until(lambda: stream.log_problem)
 
+        assert "Input/output error" in stream.log_problem
         events = []
         while not events or not isinstance(events[-1], Disconnected):
             events.append(await anext(stream))

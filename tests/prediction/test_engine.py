@@ -1,7 +1,6 @@
 """The fold of one instrument: the same signals wherever and however it runs."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -24,8 +23,9 @@ from msray.market import (
     Signal,
     concatenate,
 )
-from msray.prediction import CalibrationConfig, CalibrationTask, DetectionConfig, PredictionEngine, Rows, WatchConfig
+from msray.prediction import CalibrationConfig, DetectionConfig, PredictionEngine, Rows, WatchConfig
 from tests.naive.exchange import record
+from tests.prediction.made import OnceSolver
 
 SECOND = 1_000_000_000
 REGIMES = RegimePlan(first_s=20, every_s=15, jitter_s=2, last_s=8)
@@ -40,20 +40,6 @@ WORDS = DetectionConfig(
     ),
     calibration=CalibrationConfig(bars=220, delay_bars=10),
 )
-
-
-class OnceSolver:
-    """A calibration takes its time: each only once."""
-
-    known: ClassVar[dict[bytes, Calibration]] = {}
-
-    def begin(self, task: CalibrationTask) -> None:
-        pass
-
-    def finish(self, task: CalibrationTask) -> Calibration:
-        if task.seed not in self.known:
-            self.known[task.seed] = task.solve()
-        return self.known[task.seed]
 
 
 def engine(calibration: Calibration | None = None, **options: object) -> PredictionEngine:
@@ -222,11 +208,16 @@ def test_a_time_jump_starts_anew_instead_of_carrying_bars_for_ever() -> None:
     assert machine.is_synced
 
 
-def test_time_going_back_is_survived(whole: list[Signal]) -> None:
+def test_time_going_back_leaves_book_and_bars_as_they_are() -> None:
     messages = DATA.records.messages.copy()
     messages["event_ns"][300:350] -= 30 * SECOND
+    back, straight = engine(), engine()
 
-    folded(Records(messages, DATA.records.levels))
+    folded(Records(messages, DATA.records.levels), back)
+    folded(DATA.records, straight)
+
+    assert back.book.levels().tolist() == straight.book.levels().tolist()
+    assert back.closed_bars == straight.closed_bars
 
 
 def test_a_book_crossed_three_times_running_is_given_back() -> None:

@@ -29,13 +29,15 @@ class Pace:
         Parameters
         ----------
         recorded_ns
-            Its time in the recording; one before its predecessor's is due at once.
+            Its time in the recording; one before its predecessor's is due at once. One that goes back by more than a
+            minute begins anew: the next run of a log wrote at the same time as the one before.
         now_ns
             Monotonic.
         """
-        if self._last_ns is None:
-            self._last_ns, self._due_ns = recorded_ns, now_ns
-        silence_ns = min(max(recorded_ns - self._last_ns, 0), LONGEST_SILENCE_S * SECOND)
+        longest_ns = LONGEST_SILENCE_S * SECOND
+        if self._last_ns is None or recorded_ns < self._last_ns - longest_ns:
+            self._last_ns, self._due_ns = recorded_ns, max(self._due_ns, now_ns)
+        silence_ns = min(max(recorded_ns - self._last_ns, 0), longest_ns)
         self._last_ns = max(self._last_ns, recorded_ns)
         self._due_ns += silence_ns / self._speed
         return max(self._due_ns - now_ns, 0.0) / SECOND

@@ -61,7 +61,8 @@ class RawLog:
     Parameters
     ----------
     paths
-        Folders of segments, or single segments; read in the order of their names.
+        Folders of segments, or single segments, each read once. Runs come one after the other, those that began first
+        before the others: shards write at the same time, each into a folder of its own.
 
     Attributes
     ----------
@@ -79,7 +80,7 @@ class RawLog:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.summary = LogSummary()
-        self._segments = [_Segment(path) for path in _segments(paths)]
+        self._segments = _by_run([_Segment(path) for path in _segments(paths)])
         self.total_bytes = sum(one.size for one in self._segments)
         readable = [one for one in self._segments if one.header is not None]
         if not readable:
@@ -243,7 +244,19 @@ def _segments(paths: Sequence[Path]) -> list[Path]:
             raise UsageError(f"no such raw log: {path}")
     if not found:
         raise UsageError(f"no segments of a raw log in {', '.join(map(str, paths))}")
-    return sorted(found, key=lambda path: path.name)
+    return sorted({path.resolve(): path for path in found}.values(), key=lambda path: path.name)
+
+
+def _by_run(segments: Sequence[_Segment]) -> list[_Segment]:
+    """The segments of each run together; one whose header is lost stays behind its predecessor in its folder."""
+    runs: dict[int | None, list[_Segment]] = {}
+    latest: dict[Path, int] = {}
+    for one in segments:
+        folder = one.path.parent
+        if one.header is not None:
+            latest[folder] = one.header.session
+        runs.setdefault(latest.get(folder), []).append(one)
+    return [one for run in runs.values() for one in run]
 
 
 def _union(segments: Sequence[_Segment]) -> tuple[Instrument, ...]:

@@ -235,13 +235,18 @@ def grain_of(speed: float | None) -> int:
 
 
 def _until(events: Iterator[LogEvent], until_ns: int | None) -> Iterator[LogEvent]:
-    """The events up to a time."""
+    """The events up to a time, of every run of a log."""
+    if until_ns is None:
+        yield from events
+        return
+    is_log = is_over = False
     for event in events:
-        if until_ns is not None:
-            if event_ns(event) > until_ns:
-                if event_ns(event) > until_ns + GRAIN_NS:
-                    return
-                continue  # another instrument may not have come as far
-            if isinstance(event, Arrived):
-                event, _ = cut(event, until_ns)
-        yield event
+        if isinstance(event, Began):
+            is_log, is_over = True, False
+        at_ns = event_ns(event)
+        is_over = is_over or at_ns > until_ns + GRAIN_NS
+        if is_over and not is_log:
+            return
+        if is_over or at_ns > until_ns:  # another run, or another instrument, may not have come as far
+            continue
+        yield cut(event, until_ns)[0] if isinstance(event, Arrived) else event

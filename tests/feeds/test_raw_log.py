@@ -179,6 +179,35 @@ def test_an_instrument_that_changed_is_no_longer_the_same_log(tmp_path: Path) ->
         RawLog([tmp_path])
 
 
+async def test_runs_that_wrote_at_the_same_time_are_read_one_after_the_other(tmp_path: Path) -> None:
+    clock = ManualClock()
+    writers = {}
+    for instrument in (USDM, ETH):
+        writers[instrument.id] = RawLogWriter(tmp_path / instrument.symbol, [instrument], clock, segment_bytes=1)
+        await clock.advance(1)
+    for number in range(3):
+        for name, writer in writers.items():
+            writer.append(Requested(name, number))
+            await clock.advance(1)
+    for writer in writers.values():
+        writer.close()
+
+    log = RawLog([tmp_path / USDM.symbol, tmp_path / ETH.symbol])
+
+    events = list(log.events())
+    names = [event.instrument if isinstance(event, Requested) else "" for event in events]
+    assert names == ["", USDM.id, USDM.id, USDM.id, "", ETH.id, ETH.id, ETH.id]
+    assert log.summary.damage == []
+
+
+def test_a_segment_that_is_named_beside_its_folder_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, [Requested(USDM.id, 1)])
+
+    log = RawLog([tmp_path, *segment.segment_paths(tmp_path)])
+
+    assert len(list(log.events())) == 2
+
+
 def test_two_writers_of_one_folder_are_refused(tmp_path: Path) -> None:
     first = RawLogWriter(tmp_path, INSTRUMENTS, ManualClock())
 

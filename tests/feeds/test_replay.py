@@ -10,7 +10,7 @@ from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.reconnect import SECOND
 from msray.feeds.replay import LogReplay, RecordingReplay, drive, open_replay
 from msray.market import Signal
-from msray.prediction import LogEvent
+from msray.prediction import LogEvent, Requested
 from tests.feeds.clocks import ManualClock
 from tests.feeds.made import frame_rows, plain, random_events
 from tests.feeds.test_recording import NS, depth, snapshot, write
@@ -119,6 +119,12 @@ def test_time_that_goes_back_is_due_at_once() -> None:
     assert [pace.wait_s(at * SECOND, 0) for at in (100, 105, 103, 106)] == [0.0, 5.0, 5.0, 6.0]
 
 
+def test_a_run_that_wrote_at_the_same_time_as_the_one_before_is_paced_too() -> None:
+    pace = Pace(1.0)
+
+    assert [pace.wait_s(at * SECOND, 0) for at in (100, 150, 200, 101, 151)] == [0.0, 50.0, 100.0, 100.0, 150.0]
+
+
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_speed_that_is_none_is_refused(speed: float) -> None:
     with pytest.raises(UsageError, match="speed must be a positive number"):
@@ -138,6 +144,25 @@ def test_nothing_after_until_is_taken_and_everything_before_is(
 
     wanted = [row for row in frame_rows(every.events) if row[2] <= until_ns]
     assert sorted(frame_rows(some.events)) == sorted(wanted)
+
+
+async def test_until_ends_every_run_of_a_log(tmp_path: Path) -> None:
+    clock = ManualClock()
+    writers = [RawLogWriter(tmp_path / one.symbol, [one], clock) for one in (USDM, ETH)]
+    begin_ns = clock.now_ns()
+    for _ in range(10):
+        for one, writer in zip((USDM, ETH), writers, strict=True):
+            writer.append(Requested(one.id, clock.now_ns()))
+        await clock.advance(1)
+    for writer in writers:
+        writer.close()
+    listener = Listener(ManualClock())
+    folders = [tmp_path / one.symbol for one in (USDM, ETH)]
+
+    drive(open_replay(folders), listener, clock=listener.clock, until_ns=begin_ns + 4 * SECOND)
+
+    names = [event.instrument for event in listener.events if isinstance(event, Requested)]
+    assert names == [USDM.id] * 5 + [ETH.id] * 5
 
 
 def test_what_could_not_be_read_is_reported(tmp_path: Path) -> None:

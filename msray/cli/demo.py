@@ -33,7 +33,8 @@ def demo(
     """See live detection work: four made-up instruments at 4x, changes planted in them, faults on the line.
 
     A simulator speaks Binance's protocol on this machine. A shard on a local Ray cluster reads its sockets, keeps exact
-    books, and finds the changes; signals are stored, then served over HTTP. Nothing is left running or kept.
+    books, and finds the changes; signals are stored, then served over HTTP. Nothing is left running, and nothing kept
+    but Ray's own logs in /tmp/ray and the compiled kernels.
     """
     out: Output = context.obj
     signal.signal(signal.SIGTERM, signal.default_int_handler)

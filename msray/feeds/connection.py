@@ -133,12 +133,15 @@ class Connection:
                 await self._pause(link.retry_after_s)
                 continue
             began_ns = self._clock.monotonic_ns()
-            self.status.reason = await self._follow(link)
-            self.status.losses += 1
-            self._outlet.emit(Disconnected(self._plan.instruments, self._clock.now_ns()))
+            self._lost(await self._follow(link))
             if self._clock.monotonic_ns() - began_ns >= LIVED_S * SECOND:
                 self._backoff.reset()
             await self._pause(None)
+
+    def _lost(self, reason: str) -> None:
+        self.status.reason = reason
+        self.status.losses += 1
+        self._outlet.emit(Disconnected(self._plan.instruments, self._clock.now_ns()))
 
     async def _pause(self, asked_s: float | None) -> None:
         self.status.state = "waiting"
@@ -194,18 +197,21 @@ class Connection:
             old.renew_after(self._clock.monotonic_ns() + round(pause_s * SECOND))
             self.status.reason = f"not renewed: {new.reason}"
             return old
+        is_seamless = not old.ended.done()
         kept, dropped = new, old
         try:
             await self._either(old.ended, OVERLAP_S)
             if new.ended.done() and not old.ended.done():
                 kept, dropped = old, new
                 old.renew_after(self._clock.monotonic_ns() + round(self._backoff.next_s() * SECOND))
+            await dropped.close()
         except asyncio.CancelledError:
             await new.close()
             raise
-        await dropped.close()
+        if not is_seamless:  # nobody heard what the venue said between the two
+            self._lost(old.ended.result())
         kept.release()
-        self.status.renewals += kept is new
+        self.status.renewals += kept is new and is_seamless
         return kept
 
     async def _either(self, ended: "asyncio.Future[str]", seconds: float) -> None:

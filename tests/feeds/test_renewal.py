@@ -1,10 +1,13 @@
 """A connection is renewed without a loss: both sockets open for a while, the new one's frames behind the old one's."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from msray.feeds.connection import OVERLAP_S
+from msray.feeds import connection as connection_file
+from msray.feeds.connection import OVERLAP_S, TICK_S
 from msray.feeds.websocket import Refused
 from tests.feeds.clocks import settle
 from tests.feeds.sockets import FakeSocket, World, running
@@ -107,6 +110,48 @@ async def test_both_ends_lost_in_a_renewal_is_a_loss(monkeypatch: pytest.MonkeyP
         await world.clock.advance(2.0)
 
         assert world.taken() == ["held", "LOST"]
+
+
+async def test_an_old_connection_that_ends_before_the_new_one_is_open_is_a_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    dial = connection_file.dial
+
+    async def late(*arguments: Any, **options: Any) -> FakeSocket | Refused:
+        if world.sockets:
+            world.sockets[0].send(b"last words")
+            world.sockets[0].end("closed with 1001")
+        return await dial(*arguments, **options)  # type: ignore[return-value]
+
+    monkeypatch.setattr(connection_file, "dial", late)
+    async with running(world):
+        world.sockets[0].send(b"serverShutdown")
+        await world.clock.advance(TICK_S)
+        world.sockets[1].send(b"after a while")
+        await settle()
+
+        assert world.taken() == ["serverShutdown", "last words", "LOST", "after a while"]
+        assert (world.connection.status.renewals, world.connection.status.losses) == (0, 1)
+        assert world.connection.status.reason == "closed with 1001"
+
+
+async def test_a_stop_while_the_old_connection_says_goodbye_closes_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, renew_s=3600.0)
+    async with running(world) as task:
+        old, new = await renewing(world)
+        goodbye = old.close
+
+        async def slow() -> None:
+            monkeypatch.setattr(old, "close", goodbye)
+            await asyncio.get_running_loop().create_future()
+
+        monkeypatch.setattr(old, "close", slow)
+        await world.clock.advance(OVERLAP_S)
+        task.cancel()
+        await settle()
+
+        assert new.is_closed
 
 
 async def test_a_flood_while_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

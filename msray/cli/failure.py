@@ -45,6 +45,9 @@ def failure(error: BaseException) -> Failure:
             return Failure(exit_code=USAGE, code="usage", message=_about_file(error))
         case OSError():
             return Failure(exit_code=FAILED, code="io", message=_about_file(error))
+        case ModuleNotFoundError(name="ray"):
+            hint = "./run.sh setup, or pip install 'msray[ray]'"
+            return Failure(exit_code=USAGE, code="usage", message="this needs Ray, which is not installed", hint=hint)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return Failure(exit_code=FAILED, code="internal", message=message, hint="--debug shows where it happened")
 

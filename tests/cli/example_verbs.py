@@ -15,6 +15,7 @@ FAILURES = {
     "timeout": TimeoutError("no answer in 5 s"),
     "file": FileNotFoundError(2, "No such file or directory", "a.jsonl"),
     "disk": OSError(28, "No space left on device", "rows.parquet"),
+    "no ray": ModuleNotFoundError("No module named 'ray'", name="ray"),
     "bug": ZeroDivisionError("division by zero"),
     "interrupt": KeyboardInterrupt(),
 }

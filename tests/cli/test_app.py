@@ -17,6 +17,7 @@ CODES = {
     "timeout": (4, "unavailable"),
     "file": (2, "usage"),
     "disk": (1, "io"),
+    "no ray": (2, "usage"),
     "bug": (1, "internal"),
     "interrupt": (130, "interrupted"),
 }

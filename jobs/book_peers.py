@@ -82,7 +82,11 @@ def _columns(levels: np.ndarray) -> np.ndarray:
 @functools.cache
 def _peers_python() -> Path | None:
     """The interpreter of the peers' environment, made on first use; None, and a line why, if it cannot be made."""
-    base, release = next(filter(None, map(_release, PYTHONS)))
+    found = next(filter(None, map(_release, PYTHONS)), None)
+    if found is None:
+        sys.stderr.write("the book's peers are left out: no Python here can make an environment (ensurepip)\n")
+        return None
+    base, release = found
     folder = Path.home() / ".cache" / "msray" / f"peers-{release}"
     python, made = folder / "bin" / "python", folder / "made-of.txt"
     if made.exists() and made.read_text() == "\n".join(PINS):

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,9 +36,9 @@ def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
 
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
             assert "1 books synced" in done.stdout
-            first = get(f"http://127.0.0.1:{api}/api/v1/books/{NAME}")
-            time.sleep(1.0)
-            assert get(f"http://127.0.0.1:{api}/api/v1/books/{NAME}")["update_id"] > first["update_id"]
+            book = f"http://127.0.0.1:{api}/api/v1/books/{NAME}"
+            first = get(book)
+            until(lambda: get(book)["update_id"] > first["update_id"], 10)
             assert (tmp_path / "state" / "ledger.db").exists()
     finally:
         kill(family(head.pid))

@@ -1,7 +1,6 @@
 """Five instruments of three markets: a recording played as Binance would, live, equal to its replay."""
 
-import subprocess
-import sys
+import contextlib
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 import msgspec
 import polars as pl
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.end_to_end.running import environment, free_port, get, msray, simulator, until
+from tests.end_to_end.running import free_port, get, msray, simulator, start, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -55,21 +55,17 @@ def test_books_and_signals_are_those_of_the_exchange_and_of_a_replay(data_dir: P
         quoted = ", ".join(f"'{name}'" for name in names)
         (tmp_path / "msray.yaml").write_text(CONFIG.format(names=quoted, endpoint=url, port=port))
         api = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "msray", "live", "--one-socket", "--until-end", "--json"]
-        with subprocess.Popen(
-            command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as live:
+        with start(tmp_path, "live", "--one-socket", "--until-end") as live:
             until(lambda: get(f"{url}/oracle/status")["state"] == "playing", 100)
             until(lambda: _is_up(api), 60)
             with connect(f"ws://127.0.0.1:{port}/api/v1/stream?topics=signals&resume_from=0") as socket:
                 while live.poll() is None:
                     try:
                         checked, differing = wrong_books(api, url, names)
-                        found += _frames(socket)
-                    except OSError:  # it ends as the market does
+                        compared, wrong = compared + checked, wrong + differing
+                        found += _frames(socket, 0.5)
+                    except (OSError, ConnectionClosed):  # it ends as the market does
                         break
-                    compared, wrong = compared + checked, wrong + differing
-                    time.sleep(0.5)
             out, err = live.communicate(timeout=100)
             assert live.returncode == 0, out + err
 
@@ -91,10 +87,10 @@ def _is_up(api: str) -> bool:
         return False
 
 
-def _frames(socket: Any) -> list[Any]:
-    frames = []
-    while True:
-        try:
-            frames.append(msgspec.json.decode(socket.recv(timeout=0.05)))
-        except TimeoutError:
-            return frames
+def _frames(socket: Any, seconds: float) -> list[Any]:
+    """All that come in this time."""
+    frames, deadline = [], time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError):
+        while True:
+            frames.append(msgspec.json.decode(socket.recv(timeout=max(deadline - time.monotonic(), 0))))
+    return frames

@@ -1,11 +1,11 @@
 """``msray api``: the HTTP API with a ledger of its own, on one port."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from msray.cli.event_loop import run
 from msray.cli.output import Output
 from msray.errors import ConfigError
 
@@ -39,12 +39,7 @@ def api(
             f"listening on {url}" + (f", documentation at {url}/docs" if settings.profile == "development" else "")
         )
 
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(APIServer(settings).serve(started))
-    else:
-        uvloop.run(APIServer(settings).serve(started))
+    run(APIServer(settings).serve(started))
 
 
 def _settings(

@@ -1,12 +1,13 @@
 """``msray record``: live markets into a raw log that ``msray replay`` reads."""
 
 import asyncio
-import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from msray.cli.event_loop import run, run_until, stop_event
 from msray.cli.output import Output
 from msray.errors import UnavailableError
 
@@ -32,13 +33,7 @@ def record(
     """
     out: Output = context.obj
     ids = [word.strip() for word in symbols.split(",") if word.strip()]
-    work = _record(out, ids, folder, seconds, endpoint, one_socket=one_socket, is_fast=fast)
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+    run(_record(out, ids, folder, seconds, endpoint, one_socket=one_socket, is_fast=fast))
 
 
 async def _record(
@@ -63,23 +58,21 @@ async def _record(
     metadata = {"endpoint": endpoint, "exchange_info": dict(listings.documents)}
     writer = RawLogWriter(folder, listings.instruments, clock, metadata=metadata, retention_hours=float("inf"))
     source = WebSocketSource(endpoint, one_socket=one_socket, is_fast=is_fast, clock=clock)
+    stopped = stop_event()
     out.note(f"recording {len(ids)} instruments into {folder}; Ctrl-C ends it")
     async with DataStreamer(listings.instruments, source, raw_log=writer, clock=clock) as stream:
         recorder = Recorder(stream, clock)
         with out.progress("record", seconds or 0.0, "s") as advance:
-            await _until_signal(recorder, seconds, advance)
+            await run_until(stopped, recorder.run(seconds=seconds, progress=_elapsed(advance)))
         problem = stream.log_problem
     _tell(out, recorder, writer, source)
     if problem:
         raise UnavailableError(problem)
 
 
-async def _until_signal(recorder: "Recorder", seconds: float | None, advance: Any) -> None:
-    """Record until the time is over, the stream ends or somebody says stop."""
-    stopped = asyncio.Event()
+def _elapsed(advance: Callable[[float], None]) -> Callable[[object], None]:
+    """Seconds gone by, as the steps that a progress bar wants."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     last_s = loop.time()
 
     def progress(_: object) -> None:
@@ -88,14 +81,7 @@ async def _until_signal(recorder: "Recorder", seconds: float | None, advance: An
         advance(now_s - last_s)
         last_s = now_s
 
-    running = asyncio.create_task(recorder.run(seconds=seconds, progress=progress))
-    stopping = asyncio.create_task(stopped.wait())
-    done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (running, stopping):
-        task.cancel()
-    await asyncio.gather(running, stopping, return_exceptions=True)
-    if running in done:
-        running.result()
+    return progress
 
 
 def _tell(out: Output, recorder: "Recorder", writer: "RawLogWriter", source: "WebSocketSource") -> None:

@@ -1,14 +1,14 @@
 """``msray simulate``: Binance's protocol on one port."""
 
 import asyncio
-import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from msray.cli.event_loop import run, run_until, stop_event
 from msray.cli.output import Output
 from msray.errors import UsageError
 
@@ -91,38 +91,21 @@ def simulate(  # noqa: PLR0913 (a flag each)
             regimes=planted_changes(changes),
         )
 
-    _run(_simulate(source, settings, out, exits=exit_at_end))
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+    run(_simulate(source, settings, out, exits=exit_at_end))
 
 
 async def _simulate(source: Callable[[], "Source"], settings: "SimulatorSettings", out: Output, *, exits: bool) -> None:
     """Play until the end or until a signal comes; either is success."""
     from msray.simulator.server import Simulator
 
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped = stop_event()
     simulator = Simulator(source(), settings)
     async with simulator:
         out.note(f"listening on {simulator.url}")
         for missing in simulator.hub.missing() if settings.waits else []:
             out.note(f"waiting for a reader of {missing}")
-        playing = asyncio.create_task(_play(simulator, out, exits=exits))
-        stopping = asyncio.create_task(stopped.wait())
-        done, _ = await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await run_until(stopped, _play(simulator, out, exits=exits))
         status = simulator.oracle.status() | {"url": simulator.url}
-        stopping.cancel()
-        if playing in done:
-            playing.result()
-        playing.cancel()
     out.data(status)
     out.line(
         f"{status['messages']} messages, {status['market_s']:.1f} s of the market, faults: {status['faults'] or 0}"

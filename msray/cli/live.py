@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.arguments import names
 from msray.cli.http import get_json
 from msray.cli.output import Output
 from msray.errors import UnavailableError, UsageError
@@ -148,9 +149,7 @@ def _plan(
     from msray.feeds.listings import fetch_listings
     from msray.on_ray.live import LivePlan
 
-    named = settings.instruments
-    if instruments is not None:
-        named = tuple(word.strip() for word in instruments.split(",") if word.strip())
+    named = settings.instruments if instruments is None else tuple(names(instruments))
     if not named:
         raise UsageError("instruments must name at least one, got none", hint="--instruments, or in the configuration")
     listings = asyncio.run(fetch_listings(named, endpoint=endpoint or settings.endpoint))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from msray.cli.arguments import names
 from msray.cli.event_loop import run, run_until, stop_event
 from msray.cli.output import Output
 from msray.errors import UnavailableError
@@ -32,7 +33,7 @@ def record(
     run on the same folder goes on in a new segment. Ctrl-C ends it, with exit code 0.
     """
     out: Output = context.obj
-    ids = [word.strip() for word in symbols.split(",") if word.strip()]
+    ids = names(symbols)
     run(_record(out, ids, folder, seconds, endpoint, one_socket=one_socket, is_fast=fast))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.arguments import speed_of
 from msray.cli.output import Output
 from msray.errors import UsageError
 
@@ -78,7 +79,7 @@ def replay(  # noqa: PLR0913 (a flag each)
                 opened,
                 pipeline,
                 clock=clock,
-                speed=_speed(speed),
+                speed=speed_of(speed),
                 until_ns=None if until is None else parse_time(until),
                 progress=progress,
             )
@@ -103,15 +104,6 @@ def _words(
     if file is not None:
         known = calibrations_for(file, {instrument.id for instrument in opened.instruments}, words)
     return words, known
-
-
-def _speed(text: str) -> float | None:
-    if text == "max":
-        return None
-    try:
-        return float(text.removesuffix("x"))
-    except ValueError as error:
-        raise UsageError(f"speed must be a number, like 10x or 0.5, or max, got {text!r}") from error
 
 
 class _Tables:

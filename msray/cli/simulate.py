@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from msray.cli.arguments import names, speed_of
 from msray.cli.event_loop import run, run_until, stop_event
 from msray.cli.output import Output
 from msray.errors import UsageError
@@ -67,7 +68,7 @@ def simulate(  # noqa: PLR0913 (a flag each)
     settings = SimulatorSettings(
         host=host,
         port=port,
-        speed=_speed(speed),
+        speed=speed_of(speed) or 0.0,
         seed=seed,
         faults=FaultPlan.parse(faults),
         waits=not no_wait,
@@ -83,7 +84,7 @@ def simulate(  # noqa: PLR0913 (a flag each)
         from msray.simulator.synthetic import SyntheticSource, planted_changes
 
         return SyntheticSource(
-            [word.strip() for word in instruments.split(",") if word.strip()],
+            names(instruments),
             seed,
             start_ns=time.time_ns() // 1_000_000 * 1_000_000 if start_ns is None else start_ns,
             seconds=seconds,
@@ -119,12 +120,3 @@ async def _play(simulator: "Simulator", out: Output, *, exits: bool) -> None:
         await simulator.drain()
     else:
         await asyncio.Event().wait()
-
-
-def _speed(text: str) -> float:
-    if text == "max":
-        return 0.0
-    try:
-        return float(text.removesuffix("x"))
-    except ValueError as error:
-        raise UsageError(f"speed must be a number, like 1 or 10x, or max, got {text!r}") from error

@@ -1,0 +1,35 @@
+"""What words of a command line mean that more than one verb takes."""
+
+from msray.errors import UsageError
+
+
+def names(text: str) -> list[str]:
+    """A list with commas between.
+
+    Examples
+    --------
+    >>> names("binance_usdm:BTCUSDT, binance_spot:BTCUSDT,")
+    ['binance_usdm:BTCUSDT', 'binance_spot:BTCUSDT']
+    """
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def speed_of(text: str) -> float | None:
+    """How much faster than it was recorded; None is as fast as it goes.
+
+    Raises
+    ------
+    UsageError
+        If it is no number.
+
+    Examples
+    --------
+    >>> speed_of("10x"), speed_of("0.5"), speed_of("max")
+    (10.0, 0.5, None)
+    """
+    if text == "max":
+        return None
+    try:
+        return float(text.removesuffix("x"))
+    except ValueError as error:
+        raise UsageError(f"speed must be a number, like 10x or 0.5, or max, got {text!r}") from error

@@ -21,9 +21,12 @@ decimals, prices are ticks of its grid (:class:`~msray.market.instrument.Instrum
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from msray.market import kernels
 
 OTHER, DEPTH, TRADE, SNAPSHOT, GAP, REFRESH, REGRID = range(7)
 
@@ -91,12 +94,23 @@ class Records:
 
     def copy(self) -> "Records":
         """The same records, owning only the levels they point to, in message order."""
-        spans = [self.levels[m["begin"] : m["end"]] for m in self.messages]
         messages = self.messages.copy()
-        ends = np.cumsum([len(span) for span in spans], dtype=np.int64)
-        messages["end"] = ends
-        messages["begin"] = ends - [len(span) for span in spans]
-        return Records(messages, np.concatenate(spans) if spans else np.zeros(0, LEVEL))
+        levels = np.empty(int((messages["end"] - messages["begin"]).sum()), LEVEL)
+        kernels.gather_levels(self.messages, self.levels, messages, levels)
+        return Records(messages, levels)
+
+    def by_instrument(self, instruments: int) -> list[tuple[int, "Records"]]:
+        """The records of each of so many instruments that has any, in the order in which they arrived."""
+        if len(self) == 0:
+            return []
+        messages, ends = np.empty_like(self.messages), np.empty(instruments, np.int64)
+        kernels.group(self.messages, messages, ends)
+        bounds = [0, *ends.tolist()]
+        return [
+            (number, Records(messages[begin:end], self.levels))
+            for number, (begin, end) in enumerate(pairwise(bounds))
+            if begin < end
+        ]
 
 
 def concatenate(parts: list[Records]) -> Records:

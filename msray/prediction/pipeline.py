@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
 from msray.book import BookSync, SyncLimits
 from msray.detectors import Calibration
 from msray.errors import UsageError
-from msray.market import Instrument, Records, Signal
+from msray.market import Instrument, Signal
 from msray.prediction.config import DetectionConfig
 from msray.prediction.engine import PredictionEngine, RowSink
 from msray.prediction.lane import Lane
@@ -117,7 +115,7 @@ class Pipeline:
             if refusal.instrument >= 0:
                 lanes[refusal.instrument].refused[refusal.reason] += 1
         decoded_ns = self._timer() - started_ns
-        parts = [piece for part in decoded.parts for piece in _by_instrument(part)]
+        parts = [piece for part in decoded.parts for piece in part.by_instrument(len(lanes))]
         messages = sum(len(records) for _, records in parts)
         signals: list[Signal] = []
         for number, records in parts:
@@ -125,21 +123,3 @@ class Pipeline:
             signals += lane.feed(records)
             lane.busy_ns += self._timer() - started_ns + decoded_ns * len(records) // messages
         return signals
-
-
-def _by_instrument(records: Records) -> list[tuple[int, Records]]:
-    """The records of each instrument, in arrival order."""
-    numbers = records.messages["instrument"]
-    if len(numbers) == 0:
-        return []
-    first = int(numbers[0])
-    if (numbers == first).all():
-        return [(first, records)]
-    order = np.argsort(numbers, kind="stable")
-    messages = records.messages[order]
-    present, starts = np.unique(messages["instrument"], return_index=True)
-    ends = [*starts[1:], len(messages)]
-    return [
-        (int(number), Records(messages[start:end], records.levels))
-        for number, start, end in zip(present, starts, ends, strict=True)
-    ]

@@ -11,6 +11,7 @@ from msray.errors import ConfigError
 
 if TYPE_CHECKING:
     from msray.api.config import ApiConfig
+    from msray.cli.settings import Settings
 
 
 def api(
@@ -29,9 +30,10 @@ def api(
     Ctrl-C and SIGTERM end it once requests under way are answered, with exit code 0.
     """
     from msray.api.server import APIServer
+    from msray.cli.settings_file import load_settings
 
     out: Output = context.obj
-    settings = _settings(host, port, ledger, keys, config)
+    settings = api_config(load_settings(config), host=host, port=port, ledger=ledger, keys=keys)
 
     def started(url: str) -> None:
         out.data({"url": url})
@@ -42,16 +44,26 @@ def api(
     run(APIServer(settings).serve(started))
 
 
-def _settings(
-    host: str | None, port: int | None, ledger: str | None, keys: Path | None, config: Path | None
+def api_config(
+    settings: "Settings",
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    ledger: str | None = None,
+    keys: Path | None = None,
+    instruments: tuple[str, ...] | None = None,
 ) -> "ApiConfig":
-    """Flags over environment over file over defaults."""
+    """The API as configured, but for what is said here.
+
+    Raises
+    ------
+    ConfigError
+        If it would be open to other machines without a key.
+    """
     from pydantic import SecretStr, ValidationError
 
     from msray.api.config import ApiConfig
-    from msray.cli.settings_file import load_settings
 
-    settings = load_settings(config)
     try:
         return ApiConfig(
             host=settings.api.host if host is None else host,
@@ -61,9 +73,9 @@ def _settings(
             api_key=settings.api.key,
             profile=settings.profile,
             cors_origins=settings.api.cors_origins,
-            instruments=settings.instruments,
+            instruments=settings.instruments if instruments is None else instruments,
             signal_types=tuple(watch.name for watch in settings.detection.watches),
         )
     except ValidationError as error:
         message = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
-        raise ConfigError(message, hint="set MSRAY_API_KEY, or name a file with --keys") from error
+        raise ConfigError(message, hint="set MSRAY_API_KEY, or name a file of keys in api.keys_file") from error

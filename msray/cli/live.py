@@ -119,23 +119,6 @@ def down(
     out.line("ended" if was_running else "nothing was running")
 
 
-def api_config(settings: "Settings", instruments: tuple[str, ...]) -> Any:
-    """The API as configured."""
-    from msray.api.config import ApiConfig
-
-    return ApiConfig(
-        host=settings.api.host,
-        port=settings.api.port,
-        ledger_url=settings.ledger,
-        keys_file=settings.api.keys_file,
-        api_key=settings.api.key,
-        profile=settings.profile,
-        cors_origins=settings.api.cors_origins,
-        instruments=instruments,
-        signal_types=tuple(watch.name for watch in settings.detection.watches),
-    )
-
-
 def _plan(
     settings: "Settings",
     instruments: str | None,
@@ -145,6 +128,7 @@ def _plan(
     is_fast: bool,
     serves: bool,
 ) -> "LivePlan":
+    from msray.cli.api import api_config
     from msray.cli.calibrations import calibrations_for
     from msray.feeds.listings import fetch_listings
     from msray.on_ray.live import LivePlan
@@ -152,6 +136,7 @@ def _plan(
     named = settings.instruments if instruments is None else tuple(names(instruments))
     if not named:
         raise UsageError("instruments must name at least one, got none", hint="--instruments, or in the configuration")
+    api = api_config(settings, instruments=named) if serves else None
     listings = asyncio.run(fetch_listings(named, endpoint=endpoint or settings.endpoint))
     file = settings.detection.calibration.file
     return LivePlan(
@@ -165,7 +150,7 @@ def _plan(
         symbols_per_shard=settings.live.symbols_per_shard,
         raw_log=settings.raw_log_folder.resolve() if settings.raw_log.enabled else None,
         retention_hours=settings.raw_log.retention_hours,
-        api=api_config(settings, named) if serves else None,
+        api=api,
     )
 
 

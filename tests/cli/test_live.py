@@ -1,0 +1,39 @@
+"""What ``msray live`` refuses before it starts or asks anything."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Msray
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "code", "says"),
+    [
+        ((), {}, "usage", "instruments must name at least one, got none"),
+        (("--until-end",), {}, "usage", "--until-end needs an --endpoint"),
+        (("--instruments", "BTCUSDT"), {}, "usage", "instrument must look like venue:SYMBOL"),
+        (
+            ("--instruments", "binance_usdm:BTCUSDT"),
+            {"MSRAY_API__HOST": "0.0.0.0"},
+            "config",
+            "host must be 127.0.0.1 unless there is an API key, got 0.0.0.0",
+        ),
+    ],
+)
+def test_what_cannot_run_is_refused_and_leaves_nothing(
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    code: str,
+    says: str,
+    msray: Msray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    said = msray("live", *words, "--json")
+
+    assert (said.code, said.document["error"]["code"]) == (2, code)
+    assert said.document["error"]["message"].startswith(says)
+    assert not list(Path.cwd().iterdir())

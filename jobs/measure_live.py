@@ -1,6 +1,6 @@
 """The live path: a shard from socket to stored signal, the ledger through Ray, the API through Serve.
 
-    python jobs/measure_live.py [--json] [--runs 3] [--data FOLDER] [--only shard,memory,ledger,latency,post]
+    python jobs/measure_live.py [--json] [--runs 3] [--data FOLDER] [--only shard,memory,kill,ledger,latency,post]
 
 A simulator plays in a process of its own. Rates of a shard count CPU seconds of its process, so that they do not depend
 on how fast the simulator sends.
@@ -16,6 +16,7 @@ from typing import Any
 
 from figures import Figure, arguments, report
 from live_api import post_figures
+from live_kill import kill_figures, plan
 from live_ledger import latency_figures, ledger_figures
 from live_shard import memory, shard_cpu, socket_cpu
 
@@ -91,6 +92,12 @@ def _memory(_options: Any) -> list[Figure]:
     return [Figure(name="shard memory, 32 instruments", value=round(megabytes, 1), unit="MB", goal=250.0, how=how)]
 
 
+def _kill(_options: Any) -> list[Figure]:
+    words = ("--synthetic", "--instruments", ",".join(MANY[:3]), "--speed", "1", "--no-wait")
+    with simulating(*words) as listening, tempfile.TemporaryDirectory() as folder:
+        return apart(kill_figures, asyncio.run(plan(listening(), Path(folder))))
+
+
 def _ledger(options: Any) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         return apart(ledger_figures, Path(folder), options.runs)
@@ -105,7 +112,7 @@ def _post(_options: Any) -> list[Figure]:
     return asyncio.run(post_figures())
 
 
-_PARTS = {"shard": _shard, "memory": _memory, "ledger": _ledger, "latency": _latency, "post": _post}
+_PARTS = {"shard": _shard, "memory": _memory, "kill": _kill, "ledger": _ledger, "latency": _latency, "post": _post}
 
 if __name__ == "__main__":
     sys.exit(main())

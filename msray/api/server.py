@@ -91,7 +91,9 @@ async def run_api_server_async(config: ApiConfig | None = None, port: int | None
         Replaces the one in ``config``.
     """
     config = config or ApiConfig()
-    await APIServer(config if port is None else config.model_copy(update={"port": port})).serve()
+    if port is not None:
+        config = ApiConfig.model_validate(dict(config) | {"port": port})  # a copy with an update is not validated
+    await APIServer(config).serve()
 
 
 def listen(host: str, port: int) -> socket.socket:

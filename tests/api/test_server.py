@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from msray.api.config import ApiConfig
 from msray.api.server import APIServer, listen, run_api_server_async
@@ -262,6 +263,15 @@ def test_a_taken_port_is_named(shared: Running, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=rf"port {port} on {host} cannot be used: Address already in use"):
         asyncio.run(run_api_server_async(ApiConfig(ledger_url=str(tmp_path / "other.db")), port=port))
     assert not (tmp_path / "other.db").exists()
+
+
+def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
+    async def serve() -> None:
+        async with asyncio.timeout(5):
+            await run_api_server_async(ApiConfig(ledger_url=str(tmp_path / "l.db")), port=99_999)
+
+    with pytest.raises(ValidationError, match="less than or equal to 65535"):
+        asyncio.run(serve())
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.7"])

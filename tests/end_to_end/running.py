@@ -98,12 +98,11 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def our_processes() -> set[int]:
-    """Every process of Ray, of its proxy and of msray on this machine."""
+def processes_in(folder: Path) -> set[int]:
+    """Every process whose working directory this is: a command that was run there, and all that it started."""
     found = set()
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+    for place in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
-            words = place.read_bytes().split(b"\0")
-            if any(part in words[0] for part in (b"ray::", b"gcs_server", b"raylet", b"haproxy")) or b"msray" in words:
+            if place.readlink() == folder.resolve():
                 found.add(int(place.parent.name))
     return found

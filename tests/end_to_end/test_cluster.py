@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.end_to_end.running import family, free_port, get, kill, msray, simulator, start, until
+from tests.end_to_end.running import family, free_port, get, kill, msray, processes_in, simulator, start, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -199,19 +199,20 @@ def test_of_two_that_start_at_once_one_runs_and_the_other_names_it(running: Runn
     assert f"by pid {runs.pid} on " in said[refused]["error"]["message"]
     assert set(running.books()) == set(NAMES)
     assert msray(running.folder, "down")["data"]["was_running"]
+    until(lambda: not processes_in(running.folder), 10)
 
 
 def test_one_that_is_terminated_leaves_nothing_running(running: Running) -> None:
     live, note = start(running.folder, "live", "--seconds", "100"), running.folder / "state" / "ray-head.json"
     until(lambda: note.exists() and _answers(running), 100)
-    all_of_it = [*family(live.pid), *family(running.head_pid())]
+    assert len(processes_in(running.folder)) > 10
 
     live.terminate()
     out, err = live.communicate(timeout=60)
 
     assert (live.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
     assert not note.exists()
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in all_of_it), 10)
+    until(lambda: not processes_in(running.folder), 10)
 
 
 def _lines(targets: list[str]) -> list[str]:

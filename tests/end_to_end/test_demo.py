@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import msray, our_processes
+from tests.end_to_end.running import msray, processes_in
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_demo_finds_what_was_planted_and_leaves_nothing(tmp_path: Path) -> None:
-    before = our_processes()
-
     result = msray(tmp_path, "demo", timeout_s=250)["data"]
 
     assert result["planted"] >= 12
@@ -21,5 +19,5 @@ def test_demo_finds_what_was_planted_and_leaves_nothing(tmp_path: Path) -> None:
     assert result["books_wrong"] == 0
     assert result["gaps"] >= 3
     assert result["gaps_healed"] == result["gaps"]
-    assert our_processes() <= before
+    assert not processes_in(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ from msray.errors import MsrayError
 
 GIB = 1 << 30
 LEAST_FREE_GIB, GOOD_FREE_GIB = 1, 10
-PORTS = {8000: "HTTP API", 8265: "Ray dashboard", 6379: "Ray head"}
+PORTS = {8000: "HTTP API", 8265: "Ray dashboard"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,12 @@ def _ray() -> Check:
         return Check(
             "ray", "warn", "not installed", "./run.sh setup, or pip install 'msray[ray]'; replay works without"
         )
-    is_token = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    is_token = os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"  # as msray sets it where nobody did
     default = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     has_token = bool(os.environ.get("RAY_AUTH_TOKEN")) or default.is_file()
     found = f"{version}, authentication {'by token' if is_token else 'off'}, {'a' if has_token else 'no'} token here"
     if is_token and not has_token:
-        return Check("ray", "warn", found, "make one: ray get-auth-token --generate")
+        return Check("ray", "warn", found, "the first msray live makes one; or now: ray get-auth-token --generate")
     return Check("ray", "ok", found)
 
 

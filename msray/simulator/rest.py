@@ -128,7 +128,9 @@ class MarketApi:
         recorded = self._source.exchange_info(self._venue.name)
         if recorded is not None and not wanted:
             return recorded
-        symbols = [self._listing(symbol).encoder.symbol() for symbol in wanted or self._listings]
+        entries = msgspec.json.decode(recorded)["symbols"] if recorded is not None else []
+        known = {entry["symbol"]: entry for entry in entries}
+        symbols = [known.get(name) or self._listing(name).encoder.symbol() for name in wanted or self._listings]
         now_ms = self._clock.now_ns() // _MS
         return wire.exchange_info(symbols, weight_limit=self._venue.weight_per_minute, now_ms=now_ms)
 

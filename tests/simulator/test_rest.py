@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 
 from msray.simulator.faults import FaultPlan
@@ -88,6 +89,24 @@ async def test_spot_info_can_be_limited_to_symbols() -> None:
         assert len(both["symbols"]) == 2
         assert (await get(simulator, path, symbol="X"))[1]["code"] == -1121
         assert (await get(simulator, path, symbols="OTHER"))[1]["code"] == -1100
+
+
+async def test_what_the_venue_itself_said_of_a_symbol_is_said_whether_all_are_asked_for_or_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = SyntheticSource([SPOT, "binance_spot:OTHER"], 1, seconds=1)
+    document = {"symbols": [{"symbol": "SYNUSDT", "status": "BREAK"}, {"symbol": "GONE", "status": "HALT"}]}
+    monkeypatch.setattr(source, "exchange_info", lambda venue: msgspec.json.encode(document))
+    async with simulating(source) as simulator:
+        path = "/api/v3/exchangeInfo"
+        everything = (await get(simulator, path))[1]
+        some = (await get(simulator, path, symbols='["SYNUSDT","OTHER"]'))[1]
+
+    assert everything == document
+    assert [(entry["symbol"], entry["status"]) for entry in some["symbols"]] == [
+        ("SYNUSDT", "BREAK"),
+        ("OTHER", "TRADING"),
+    ]
 
 
 @pytest.mark.parametrize(

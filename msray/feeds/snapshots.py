@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from msray.clock import Clock
-from msray.errors import FeedError, UnavailableError
+from msray.errors import FeedError, UnavailableError, UsageError
 from msray.feeds.budget import SnapshotBudget
 from msray.feeds.endpoints import rest_base
 from msray.feeds.hints import hints
@@ -83,6 +83,8 @@ class Snapshots:
     def __init__(
         self, places: Mapping[str, Place], outlet: Outlet, clock: Clock, rng: random.Random, *, levels: int = 1000
     ) -> None:
+        if levels < 1:
+            raise UsageError(f"levels of a snapshot must be at least 1, got {levels}")
         self.problems: dict[str, str] = {}
         """What went wrong at last, by instrument id; gone with the next answer."""
         self._places = places

@@ -1,6 +1,7 @@
 """``LedgerReader``: everything a ledger can be asked. Needs no lock; any number may read while one writes."""
 
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,9 +49,12 @@ class LedgerReader:
         path = sqlite_file(self.url)
         if path and not path.is_file():
             raise UsageError(f"there is no ledger at {path}", hint="a ledger appears with the first msray api or live")
-        self._reading = connect(self.url)
-        with reaching(self.url), self._reading.begin() as connection:
-            schema.check(connection, shown(self.url))
+        with ExitStack() as undo:
+            self._reading = connect(self.url)
+            undo.callback(self._reading.dispose)
+            with reaching(self.url), self._reading.begin() as connection:
+                schema.check(connection, shown(self.url))
+            undo.pop_all()
 
     def close(self) -> None:
         """Let go of the database."""

@@ -4,7 +4,7 @@ import random
 import aiohttp
 import pytest
 
-from msray.errors import FeedError, MsrayError, UnavailableError
+from msray.errors import FeedError, MsrayError, UnavailableError, UsageError
 from msray.feeds.outlet import Outlet
 from msray.feeds.snapshots import ATTEMPTS, Place, Snapshots, places_of
 from msray.venues import VENUES
@@ -159,3 +159,8 @@ async def test_instruments_of_a_venue_share_its_client_and_are_counted_within_it
         ETH.id: ("ETHUSDT", 1),
     }
     assert places[USDM.id].client is places[ETH.id].client
+
+
+async def test_a_snapshot_without_levels_is_refused_before_any_is_asked_for(world: World) -> None:
+    with pytest.raises(UsageError, match="levels of a snapshot must be at least 1, got 0"):
+        Snapshots({}, world.outlet, world.clock, random.Random(3), levels=0)

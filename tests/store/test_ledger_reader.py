@@ -1,6 +1,8 @@
 """What a ledger is asked: pages, figures, names."""
 
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from msray.errors import UsageError
 from msray.market import Signal
 from msray.store.ledger import Ledger
-from msray.store.ledger_reader import OTHER
+from msray.store.ledger_reader import OTHER, LedgerReader
 from msray.store.ledger_records import (
     Batch,
     SignalQuery,
@@ -177,3 +179,16 @@ def test_times_are_rfc_3339(text: str, time_ns: int) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="time must be like"):
         parse_time(text)
+
+
+def test_a_file_that_is_refused_is_not_kept_open(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE other (x)")
+    connection.close()
+
+    with pytest.raises(UsageError, match="is not a ledger") as refused:
+        LedgerReader(str(path))
+
+    opened = [file.readlink() for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    assert path not in opened, refused

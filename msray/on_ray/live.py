@@ -111,7 +111,7 @@ def _already() -> UsageError:
 
 def _warm_nodes() -> None:
     """Compile the kernels once on each node, so that its shards only load them."""
-    warm = ray.remote(num_cpus=0)(warm_up)
+    warm = ray.remote(num_cpus=0)(lambda: warm_up())
     where = [NodeAffinitySchedulingStrategy(node, soft=True) for node in _nodes()]
     answer_now([warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where], WARM_UP_S)
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import LeaseLostError
 
 SPARES = 1
+AGAIN_S = 1.0
 STOP_S = 20.0
 
 
@@ -85,7 +85,8 @@ class SupervisorService:
         self._plans = plans
         names = [f"msray-host-{i}" for i in range(len(plans) + SPARES)]
         self._hosts = {name: _start_host(name) for name in names}
-        self._free: deque[str] = deque()
+        self._free: asyncio.Queue[str] = asyncio.Queue()
+        self._replacing: set[asyncio.Task[None]] = set()
         self._problems = {plan.name: "" for plan in plans}
         self._restarts = dict.fromkeys(self._problems, 0)
         self._stopping = asyncio.Event()
@@ -98,12 +99,14 @@ class SupervisorService:
     async def stop(self) -> None:
         """Stop all shards; returns when their signals are stored and their processes gone."""
         self._stopping.set()
-        stops = asyncio.gather(*(host.stop.remote() for host in self._hosts.values()), return_exceptions=True)
         try:
-            await asyncio.wait_for(asyncio.gather(stops, self._work, return_exceptions=True), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*self._replacing)
+                await asyncio.gather(*(host.stop.remote() for host in self._hosts.values()), return_exceptions=True)
         except TimeoutError as error:
             raise UnavailableError(f"shards must stop within {STOP_S:g} s, and were ended as they were") from error
         finally:
+            self._work.cancel()
             for host in self._hosts.values():
                 ray.kill(host)
 
@@ -112,18 +115,22 @@ class SupervisorService:
         asked = (host.busy_with.remote() for host in self._hosts.values())
         shards = await asyncio.gather(*asked, return_exceptions=True)
         runs_on = {shard: name for name, shard in zip(self._hosts, shards, strict=True) if shard in self._problems}
-        self._free.extend(name for name in self._hosts if name not in runs_on.values())
+        for name in self._hosts:
+            if name not in runs_on.values():
+                self._free.put_nowait(name)
         await asyncio.gather(*(self._watch(plan, runs_on.get(plan.name)) for plan in self._plans))
 
     async def _watch(self, plan: ShardPlan, name: str | None) -> None:
         """Run a shard again and again, as decided: on the same host where that lives, else on one that is warm."""
         failures = 0
-        while not self._stopping.is_set():
-            name, started = name or self._free.popleft(), time.monotonic()
+        while True:
+            name = name or await self._free.get()
+            if self._stopping.is_set():
+                return
+            started = time.monotonic()
             ending, self._problems[plan.name] = await _run(self._hosts[name], plan)
             if ending is Ending.DIED:
-                self._hosts[name] = _start_host(name)
-                self._free.append(name)
+                self._replacing.add(asyncio.create_task(self._replace(name)))
                 name = None
             decision = decide(
                 RunStatus(
@@ -139,6 +146,17 @@ class SupervisorService:
             self._restarts[plan.name] += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), decision.pause_s)
+
+    async def _replace(self, name: str) -> None:
+        """Start a host that died anew; on a thread, since Ray takes a second to take the name again."""
+        while True:
+            try:
+                self._hosts[name] = await asyncio.to_thread(_start_host, name)
+            except (RayError, ValueError):  # the cluster itself is busy coming back
+                await asyncio.sleep(AGAIN_S)
+            else:
+                self._free.put_nowait(name)
+                return
 
 
 async def _run(host: Any, plan: ShardPlan) -> tuple[Ending, str]:

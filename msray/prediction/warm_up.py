@@ -1,5 +1,7 @@
 """Compiles every kernel of the live path once, so that no event waits for the compiler."""
 
+from functools import cache
+
 import numpy as np
 
 from msray.detectors import calibrate
@@ -14,8 +16,9 @@ _INSTRUMENT = Instrument(
 )
 
 
+@cache
 def warm_up() -> None:
-    """Run all kinds of messages and a small calibration: about a minute with an empty cache, else a second."""
+    """Run all kinds of messages and a small calibration: about a minute with an empty cache, else a second, once."""
     words = DetectionConfig(
         bar_ms=1000,
         arl0=100,

@@ -19,7 +19,7 @@ class Host:
         self.name = name
         self.shard = ""
         self.runs = 0
-        self._end: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._end: asyncio.Future[Exception | None] | None = None
 
     def __getattr__(self, method: str) -> Any:
         call = SimpleNamespace(remote=getattr(self, f"do_{method}"))
@@ -33,6 +33,7 @@ class Host:
         self.runs += 1
         if not self.shard:
             self.shard, self._end = plan.name, asyncio.get_running_loop().create_future()
+        assert self._end is not None
         error = await asyncio.shield(self._end)
         self.shard = ""
         if error is not None:
@@ -42,7 +43,7 @@ class Host:
         self.end()
 
     def end(self, error: Exception | None = None) -> None:
-        if not self._end.done():
+        if self._end is not None and not self._end.done():
             self._end.set_result(error)
 
 

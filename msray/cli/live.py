@@ -16,6 +16,7 @@ from msray.cli.output import Output
 from msray.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from msray.api.state import InstrumentSnapshot
     from msray.cli.settings import Settings
     from msray.on_ray.board import BoardView
     from msray.on_ray.live import LivePlan
@@ -235,7 +236,7 @@ def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]])
     out.table(_COLUMNS, [[_cell(row[name]) for name in _COLUMNS] for row in rows])
 
 
-def _row(one: Any) -> dict[str, Any]:
+def _row(one: "InstrumentSnapshot") -> dict[str, Any]:
     features, quality = one.features, one.quality
     return {
         "instrument": one.instrument,
@@ -251,9 +252,7 @@ def _row(one: Any) -> dict[str, Any]:
     }
 
 
-def _cell(value: Any) -> object:
+def _cell(value: object) -> object:
     if isinstance(value, list):
         return len(value)
-    with contextlib.suppress(TypeError):
-        return f"{value:.6g}" if isinstance(value, float) else value
-    return value
+    return f"{value:.6g}" if isinstance(value, float) else value

@@ -367,7 +367,7 @@ async def test_a_reader_that_does_not_read_is_cut_and_others_go_on(monkeypatch: 
 
 
 async def test_full_speed_follows_the_slowest_reader_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(player, "BLOCKED_S", 0.5)
+    monkeypatch.setattr(player, "BLOCKED_S", 2.0)  # long enough to be seen to stand still
     async with (
         simulating(SyntheticSource([SYN], 1)) as simulator,
         socket(simulator, STREAMS) as good,

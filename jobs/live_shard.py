@@ -16,6 +16,7 @@ from msray.feeds.endpoints import plan_connections
 from msray.feeds.listings import fetch_listings
 from msray.feeds.websocket import Refused, Socket, Take, open_plain
 from msray.feeds.websocket_fast import open_fast
+from msray.on_ray.board import packed
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.prediction import CalibrationConfig, DetectionConfig
 from msray.store.ledger_records import Batch, Receipt
@@ -116,7 +117,7 @@ async def _shard(
             usual_interval_s=usual_interval_s,
             raw_log=Path(folder),
         )
-        shard = FeedShard(plan, _NoLedger(), lambda update: None)
+        shard = FeedShard(plan, _NoLedger(), packed)
         running = asyncio.create_task(shard.run())
         while len(plan.ids) != sum(one.state == "synced" for one in shard.snapshots()):
             await asyncio.sleep(0.02)

@@ -100,6 +100,11 @@ class FeedFigures:
         return int(self._words[k.DEPTHS])
 
     @property
+    def trades(self) -> int:
+        """Trades so far."""
+        return int(self._words[k.TRADES])
+
+    @property
     def last_event_ns(self) -> int:
         """Latest exchange time seen, 0 before the first."""
         return int(self._words[k.LAST_EVENT])
@@ -128,8 +133,8 @@ class FeedFigures:
         last = len(ring) - 1
         low, middle, high = (ring[last * share // 100] / 1e6 for share in (5, 50, 95)) if last >= 0 else (None,) * 3
         return Quality(
-            depth_messages=int(words[k.DEPTHS]),
-            trades=int(words[k.TRADES]),
+            depth_messages=self.depth_messages,
+            trades=self.trades,
             level_changes=int(words[k.CHANGES]),
             stale=int(words[k.STALE]),
             out_of_order=int(words[k.OUT_OF_ORDER]),

@@ -1,12 +1,15 @@
 """The board: the latest of every shard, for whoever wants to look, and the REST weight that all shards share."""
 
+import asyncio
+import pickle
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import ray
 
 from msray.api.state import InstrumentSnapshot
-from msray.feeds.clock import SystemClock
+from msray.clock import SystemClock
 from msray.on_ray.session import BOARD, start_actor
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import SharedGates
@@ -27,6 +30,51 @@ class ShardStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PackedUpdate:
+    """A shard's update as it travels: instruments are packed one by one, and opened by whoever looks at them.
+
+    Attributes
+    ----------
+    number
+        Grows by one an update of a run.
+    status
+        The shard.
+    sample
+        Its figures.
+    instruments
+        Pickled snapshots.
+    """
+
+    number: int
+    status: ShardStatus
+    sample: Sample
+    instruments: tuple[bytes, ...]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Grows with every update of a shard, through its runs."""
+        return self.status.started_ns, self.number
+
+
+async def packed(update: ShardUpdate) -> PackedUpdate:
+    """Pack an update, an instrument a turn of the loop."""
+    instruments = []
+    for snapshot in update.instruments:
+        instruments.append(pickle.dumps(snapshot))
+        await asyncio.sleep(0)
+    status = ShardStatus(
+        shard=update.shard,
+        holder=update.holder,
+        started_ns=update.started_ns,
+        instruments=tuple(snapshot.instrument for snapshot in update.instruments),
+        signals_stored=update.signals_stored,
+        signals_waiting=update.signals_waiting,
+        problems=update.problems,
+    )
+    return PackedUpdate(number=update.number, status=status, sample=update.sample, instruments=tuple(instruments))
+
+
+@dataclass(frozen=True, kw_only=True)
 class BoardView:
     """What a reader has not seen yet.
 
@@ -36,16 +84,21 @@ class BoardView:
         To be said at the next look.
     shards
         All of them.
-    instruments
-        Those that changed since the version the reader named.
     samples
         Figures, one sample a shard.
+    packed_instruments
+        Of the shards that changed since the version the reader named.
     """
 
     version: int
     shards: tuple[ShardStatus, ...]
-    instruments: tuple[InstrumentSnapshot, ...]
     samples: tuple[Sample, ...]
+    packed_instruments: tuple[bytes, ...]
+
+    @cached_property
+    def instruments(self) -> tuple[InstrumentSnapshot, ...]:
+        """Instruments of the shards that changed since the version the reader named."""
+        return tuple(pickle.loads(one) for one in self.packed_instruments)
 
 
 class BoardService:
@@ -53,27 +106,28 @@ class BoardService:
 
     def __init__(self) -> None:
         self._version = 0
-        self._updates: dict[str, ShardUpdate] = {}
+        self._updates: dict[str, PackedUpdate] = {}
         self._changed: dict[str, int] = {}
         self._gates = SharedGates(SystemClock())
 
-    async def push(self, update: ShardUpdate) -> None:
+    async def push(self, update: PackedUpdate) -> None:
         """Take an update, unless a later one of the same shard is here."""
-        known = self._updates.get(update.shard)
-        if known is not None and (known.started_ns, known.number) >= (update.started_ns, update.number):
+        shard = update.status.shard
+        known = self._updates.get(shard)
+        if known is not None and known.order >= update.order:
             return
         self._version += 1
-        self._updates[update.shard] = update
-        self._changed[update.shard] = self._version
+        self._updates[shard] = update
+        self._changed[shard] = self._version
 
     async def look(self, seen: int = 0) -> BoardView:
         """Everything that changed after version ``seen``."""
         fresh = [update for name, update in self._updates.items() if self._changed[name] > seen]
         return BoardView(
             version=self._version,
-            shards=tuple(_status(update) for update in self._updates.values()),
-            instruments=tuple(snapshot for update in fresh for snapshot in update.instruments),
+            shards=tuple(update.status for update in self._updates.values()),
             samples=tuple(update.sample for update in self._updates.values()),
+            packed_instruments=tuple(one for update in fresh for one in update.instruments),
         )
 
     async def enter_gate(self, venue: str, key: str, weight: int, priority: int) -> None:
@@ -87,18 +141,6 @@ class BoardService:
     async def gate_refused(self, venue: str, status: int, retry_after_s: float | None) -> None:
         """A venue said 429 or 418: nobody asks it for a while."""
         self._gates.of(venue).refused(status, retry_after_s)
-
-
-def _status(update: ShardUpdate) -> ShardStatus:
-    return ShardStatus(
-        shard=update.shard,
-        holder=update.holder,
-        started_ns=update.started_ns,
-        instruments=tuple(snapshot.instrument for snapshot in update.instruments),
-        signals_stored=update.signals_stored,
-        signals_waiting=update.signals_waiting,
-        problems=update.problems,
-    )
 
 
 def start_board() -> Any:

@@ -4,15 +4,15 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from msray.api.state import InstrumentSnapshot
+from msray.clock import Clock, SystemClock
 from msray.detectors import Calibration
 from msray.errors import FeedError, UnavailableError, UsageError
-from msray.feeds.clock import Clock, SystemClock
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
 from msray.feeds.raw_log import RawLogWriter
@@ -21,7 +21,7 @@ from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Instrument, Signal
 from msray.on_ray.shard_report import ShardUpdate, shard_figures, snapshot_of
-from msray.prediction import DetectionConfig, LogEvent, Pipeline, ThreadSolver, log_metadata
+from msray.prediction import DetectionConfig, Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
 from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import Batch, LeaseLostError, Receipt
 from msray.store.spool import Spool
@@ -118,7 +118,7 @@ class FeedShard:
         self,
         plan: ShardPlan,
         ledger: ShardLedger,
-        publish: Callable[[ShardUpdate], None],
+        publish: Callable[[ShardUpdate], Awaitable[None]],
         *,
         gates: Mapping[str, Gate] | None = None,
         clock: Clock | None = None,
@@ -185,19 +185,21 @@ class FeedShard:
                 await self._work(stream, earlier)
         finally:
             solver.close()
-            self._publish(self.update())
+            await self._publish(self.update())
 
     def update(self) -> ShardUpdate:
         """Everything there is to see of the shard now."""
+        return self._update([snapshot_of(lane) for lane in self._lanes.values()])
+
+    def _update(self, instruments: Sequence[InstrumentSnapshot]) -> ShardUpdate:
         self._updates += 1
-        lanes = self._pipeline.lanes if self._pipeline else {}
         return ShardUpdate(
             shard=self.plan.name,
             started_ns=self._started_ns,
             number=self._updates,
             holder=self._holder,
-            instruments=tuple(snapshot_of(lane, self._clock.now_ns()) for lane in lanes.values()),
-            sample=shard_figures(self._figures, lanes, self._source),
+            instruments=tuple(instruments),
+            sample=shard_figures(self._figures, self._lanes, self._source),
             signals_stored=0 if self._spool is None else self._spool.stored,
             signals_waiting=0 if self._spool is None else len(self._spool),
             problems=tuple(self._problems()),
@@ -206,6 +208,10 @@ class FeedShard:
     def snapshots(self) -> tuple[InstrumentSnapshot, ...]:
         """The latest of each instrument."""
         return self.update().instruments
+
+    @property
+    def _lanes(self) -> Mapping[str, Lane]:
+        return self._pipeline.lanes if self._pipeline else {}
 
     # ---------------------------------------------------------------- the work
 
@@ -262,9 +268,14 @@ class FeedShard:
         return signals
 
     async def _publish_often(self) -> None:
+        """Tell of everything, an instrument a turn of the loop: frames do not wait for all of them."""
         while True:
             await self._clock.sleep(PUBLISH_S)
-            self._publish(self.update())
+            instruments = []
+            for lane in list(self._lanes.values()):
+                instruments.append(snapshot_of(lane))
+                await asyncio.sleep(0)
+            await self._publish(self._update(instruments))
 
     async def _renew(self) -> None:
         while True:

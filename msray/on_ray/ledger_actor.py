@@ -10,9 +10,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.in_process import commits_into
 from msray.api.ledger_metrics import ledger_sample
+from msray.clock import SystemClock
 from msray.detectors import Calibration
 from msray.errors import MsrayError
-from msray.feeds.clock import SystemClock
 from msray.on_ray.calls import answer, answer_now
 from msray.on_ray.session import LEDGER, find, start_actor
 from msray.store.ledger_records import Batch, Receipt, SignalQuery, StoredSignal

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msray.feeds.clock import SystemClock
+from msray.clock import SystemClock
 from msray.store.clock import Clock
 from msray.telemetry.families import HTTP_SECONDS
 from msray.telemetry.metrics import Figures

@@ -14,8 +14,8 @@ from ray import serve
 from msray.api.app import create_app
 from msray.api.config import ApiConfig
 from msray.api.state import ApiState, InstrumentSnapshot
+from msray.clock import SystemClock
 from msray.errors import UnavailableError
-from msray.feeds.clock import SystemClock
 from msray.on_ray.board import BoardView
 from msray.on_ray.calls import answer
 from msray.on_ray.gathered_ledger import GatheredLedger

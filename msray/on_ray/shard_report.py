@@ -50,7 +50,7 @@ class ShardUpdate:
     problems: tuple[str, ...]
 
 
-def snapshot_of(lane: Lane, now_ns: int) -> InstrumentSnapshot:
+def snapshot_of(lane: Lane) -> InstrumentSnapshot:
     """The latest of one instrument."""
     engine, instrument, figures = lane.engine, lane.engine.instrument, lane.figures
     is_shown = engine.is_synced and not engine.book.best().is_crossed
@@ -84,12 +84,12 @@ def shard_figures(figures: Figures, lanes: Mapping[str, Lane], source: WebSocket
         sample.setdefault(family.name, {})[labels] = (float(value),)
 
     for name, lane in lanes.items():
-        quality, counts = lane.quality(), lane.sync.counts
+        counts = lane.sync.counts
         for state in STATES:
             put(families.BOOK_STATE, lane.sync.state == state, name, state)
         put(families.LAST_EVENT, lane.figures.last_local_ns / 1e9, name)
-        put(families.MESSAGES, quality.depth_messages, name, "depth")
-        put(families.MESSAGES, quality.trades, name, "trade")
+        put(families.MESSAGES, lane.figures.depth_messages, name, "depth")
+        put(families.MESSAGES, lane.figures.trades, name, "trade")
         put(families.GAPS, counts.gaps, name)
         put(families.RESYNCS, counts.snapshots, name)
         put(families.REFUSED, lane.refused.total(), name)

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+from msray.clock import Clock
 from msray.errors import UnavailableError
 from msray.feeds.budget import SnapshotBudget
-from msray.feeds.clock import Clock
 from msray.feeds.rest import BudgetGate
 from msray.on_ray.calls import answer
 from msray.on_ray.session import BOARD, find

@@ -9,8 +9,9 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from msray.clock import SystemClock
 from msray.errors import UnavailableError
-from msray.feeds.clock import SystemClock
+from msray.on_ray.board import packed
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ledger_actor import RemoteLedger
 from msray.on_ray.ray_figures import RayFigures
@@ -60,9 +61,9 @@ class ShardHost:
 def _shard(plan: ShardPlan) -> FeedShard:
     board, figures, clock = find(BOARD), RayFigures(plan.name), SystemClock()
 
-    def publish(update: ShardUpdate) -> None:
-        board.push.remote(update)
+    async def publish(update: ShardUpdate) -> None:
         figures.show(update)
+        board.push.remote(await packed(update))
 
     gates = {venue: RemoteGate(venue, clock) for venue in {one.venue for one in plan.instruments}}
     return FeedShard(plan, RemoteLedger(), publish, gates=gates, clock=clock)

@@ -101,7 +101,11 @@ class Running:
 @asynccontextmanager
 async def running(plan: ShardPlan, ledger: Ledger) -> AsyncIterator[Running]:
     updates: list[ShardUpdate] = []
-    shard = FeedShard(plan, ledger, updates.append)
+
+    async def publish(update: ShardUpdate) -> None:
+        updates.append(update)
+
+    shard = FeedShard(plan, ledger, publish)
     one = Running(shard, asyncio.create_task(shard.run()), updates)
     try:
         yield one

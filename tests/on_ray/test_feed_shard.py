@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from msray.clock import SystemClock
 from msray.errors import UsageError
 from msray.feeds import segment
-from msray.feeds.clock import SystemClock
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recovery import unsettled

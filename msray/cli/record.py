@@ -47,7 +47,7 @@ async def _record(
     one_socket: bool,
     is_fast: bool,
 ) -> None:
-    from msray.feeds.clock import SystemClock
+    from msray.clock import SystemClock
     from msray.feeds.listings import fetch_listings
     from msray.feeds.live import WebSocketSource
     from msray.feeds.raw_log import RawLogWriter

@@ -52,7 +52,7 @@ def replay(  # noqa: PLR0913 (a flag each)
     raw log is replayed with the configuration it was written under, unless --config names another, and gives the ids
     of the signals that its run gave.
     """
-    from msray.feeds.clock import SystemClock
+    from msray.clock import SystemClock
     from msray.feeds.replay import drive, open_replay
     from msray.prediction import Pipeline
     from msray.store.ledger_records import parse_time

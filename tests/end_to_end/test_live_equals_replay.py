@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from msray.cli.app import main
-from msray.feeds.clock import SystemClock
+from msray.clock import SystemClock
 from msray.feeds.listings import fetch_listings
 from msray.feeds.recovery import unsettled
 from msray.feeds.replay import drive, open_replay

@@ -12,8 +12,6 @@ from tests.end_to_end.running import environment, family, free_port
 PROGRAM = """
 import sys
 from pydantic import SecretStr
-from msray.on_ray.environment import prepare
-prepare()
 from msray.api.config import ApiConfig
 from msray.on_ray import board, ledger_actor, serving, session
 session.start_local()

@@ -10,13 +10,17 @@ import httpx
 import pytest
 import yaml
 from pydantic import SecretStr
+from ray import serve
+from ray.serve.schema import ServeDeploySchema
 
 from msray.api.config import ApiConfig
-from msray.on_ray.environment import free_port, prepare
+from msray.on_ray.environment import free_port
+from msray.on_ray.serving import OPTIONS, ROUTE_PREFIX, SERVE_LOGGING, build_app, start_api, with_key_of_the_environment
+from msray.on_ray.session import API_APP
 from tests.end_to_end.running import REPOSITORY, get, until
 from tests.on_ray.serve_program import served
+from tests.on_ray.sessions import started
 
-pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 YAML = REPOSITORY / "cluster" / "serve.yaml"
 NOT_OF_A_FILE = {"host", "port", "ledger_url", "keys_file", "api_key"}
@@ -30,12 +34,6 @@ def the_file() -> dict[str, Any]:
 
 
 def test_the_file_says_the_options_of_the_code_and_no_others() -> None:
-    prepare()
-    from ray.serve.schema import ServeDeploySchema
-
-    from msray.on_ray.serving import OPTIONS, ROUTE_PREFIX, SERVE_LOGGING, build_app
-    from msray.on_ray.session import API_APP
-
     said = the_file()
     (application,) = said["applications"]
 
@@ -60,9 +58,6 @@ def test_the_file_says_the_defaults_of_the_api() -> None:
 
 
 def test_a_replica_reads_its_key_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepare()
-    from msray.on_ray.serving import with_key_of_the_environment
-
     monkeypatch.setenv("MSRAY_API_KEY", "sesame")
     assert with_key_of_the_environment(ApiConfig()).api_key == SecretStr("sesame")
     assert with_key_of_the_environment(ApiConfig(api_key=SecretStr("own"))).api_key == SecretStr("own")
@@ -105,25 +100,11 @@ class Cluster(NamedTuple):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    prepare()
-    from msray.on_ray import session
-    from msray.on_ray.board import start_board
-    from msray.on_ray.ledger_actor import start_ledger
-
-    dashboard = session.start_local(dashboard=True)
-    try:
-        start_ledger(str(tmp_path_factory.mktemp("serve") / "ledger.db"))
-        start_board()
-        yield Cluster(dashboard, free_port(8000))
-    finally:
-        session.leave()
+    with started(tmp_path_factory.mktemp("serve"), dashboard=True) as session:
+        yield Cluster(session.dashboard, free_port(8000))
 
 
 def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster, tmp_path: Path) -> None:
-    from ray import serve
-
-    from msray.on_ray.serving import start_api
-
     start_api(ApiConfig(port=cluster.port))
     until(cluster.is_ready, 30)
     by_code = cluster.applications()

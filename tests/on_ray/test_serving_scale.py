@@ -5,16 +5,16 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 from pydantic import SecretStr
 
 from msray.api.config import ApiConfig
-from msray.on_ray.environment import free_port, prepare
+from msray.on_ray.environment import free_port
+from msray.on_ray.serving import start_api
+from tests.on_ray.sessions import started
 
-pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 SOCKETS = 40
 """More than twice the requests that a replica is meant to have under way."""
@@ -24,22 +24,10 @@ WITHIN_S = 120.0
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    prepare()
-    from msray.on_ray import session
-    from msray.on_ray.board import start_board
-    from msray.on_ray.ledger_actor import start_ledger
-    from msray.on_ray.serving import start_api
-
-    path: Path = tmp_path_factory.mktemp("scale") / "ledger.db"
-    session.start_local()
-    try:
-        start_ledger(str(path))
-        start_board()
-        port = free_port(8000)
-        start_api(ApiConfig(port=port, ledger_url=SecretStr(str(path))))
+    port = free_port(8000)
+    with started(tmp_path_factory.mktemp("scale")) as session:
+        start_api(ApiConfig(port=port, ledger_url=SecretStr(str(session.ledger_path))))
         yield port
-    finally:
-        session.leave()
 
 
 async def test_replicas_follow_the_load_and_nobody_is_refused(port: int) -> None:
@@ -56,7 +44,8 @@ async def test_replicas_follow_the_load_and_nobody_is_refused(port: int) -> None
             await _until_replicas({"RUNNING": 2})
         async with _running(*(_post(session, MANY + number, statuses, 0.02) for number in range(FEW))):
             await _until_replicas({"RUNNING": 1})
-            await asyncio.sleep(2)
+            answered = statuses.total()
+            await _until(lambda: statuses.total() > answered + 50)
         await _until(lambda: len(open_sockets) == SOCKETS)
         after = await _replicas()
 

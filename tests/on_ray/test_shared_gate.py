@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from msray.feeds.clock import SystemClock
+from msray.clock import SystemClock
 from msray.on_ray import session
 from msray.on_ray.board import start_board
 from msray.on_ray.shared_gate import RemoteGate, SharedGates

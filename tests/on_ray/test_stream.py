@@ -1,7 +1,6 @@
 """The stream through Ray Serve: the ledger's actor and the board at one end, a socket behind HAProxy at the other."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -10,12 +9,15 @@ from pydantic import SecretStr
 
 from msray.api.config import ApiConfig
 from msray.api.state import InstrumentSnapshot
-from msray.on_ray.environment import free_port, prepare
+from msray.on_ray.board import packed
+from msray.on_ray.environment import free_port
+from msray.on_ray.serving import start_api
+from msray.on_ray.shard_report import ShardUpdate
 from msray.store.ledger_records import Batch
 from tests.api.streaming import Streaming, ending, receive, seqs
+from tests.on_ray.sessions import started
 from tests.store.examples import BTC, START_NS, some_signals
 
-pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 KEY = {"X-API-Key": "sesame"}
 
@@ -31,28 +33,14 @@ class Cluster(NamedTuple):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    prepare()
-    import ray
-
-    from msray.on_ray import session
-    from msray.on_ray.board import start_board
-    from msray.on_ray.ledger_actor import start_ledger
-    from msray.on_ray.serving import start_api
-
-    path: Path = tmp_path_factory.mktemp("ray") / "ledger.db"
-    session.start_local()
-    try:
-        ledger, board, port = start_ledger(str(path)), start_board(), free_port(0)
-        assert ray.get([ledger.reasons.remote(), board.look.remote()])[0] == []
-        start_api(ApiConfig(port=port, ledger_url=SecretStr(str(path)), api_key=SecretStr("sesame")))
-        yield Cluster(Streaming(port), ledger, board, f"http://localhost:{port}/api/v1")
-    finally:
-        session.leave()
+    port = free_port(0)
+    with started(tmp_path_factory.mktemp("ray")) as session:
+        url = SecretStr(str(session.ledger_path))
+        start_api(ApiConfig(port=port, ledger_url=url, api_key=SecretStr("sesame")))
+        yield Cluster(Streaming(port), session.ledger, session.board, f"http://localhost:{port}/api/v1")
 
 
-def an_update(number: int) -> Any:
-    from msray.on_ray.shard_report import ShardUpdate
-
+def an_update(number: int) -> ShardUpdate:
     book = InstrumentSnapshot(
         instrument=BTC, state="synced", epoch=1, update_id=number, event_ns=START_NS, local_ns=START_NS, bids=[(9, 1)]
     )
@@ -74,7 +62,7 @@ async def test_signals_and_books_come_through_serve_as_the_routes_answer_them(cl
         hello = (await receive(link, 1))[0]
         await cluster.ledger.store.remote(Batch(signals=tuple(some_signals(2))))
         signals = await receive(link, 2)
-        await cluster.board.push.remote(an_update(1))
+        await cluster.board.push.remote(await packed(an_update(1)))
         book = (await receive(link, 1))[0]
     async with httpx.AsyncClient(headers=KEY) as client:
         page = (await client.get(f"{cluster.url}/signals?order=oldest")).json()["signals"]

@@ -91,7 +91,6 @@ def _running(market: Market, folder: Path) -> Iterator[dict[str, str]]:
 
     plan = _plan(market, folder)
     dashboard = session.start_local(dashboard=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # again: Ray's own aborts after three seconds
     try:
         running.start_live(plan)
         running.wait_until_synced()

@@ -62,7 +62,6 @@ def live(  # noqa: PLR0913 (a flag each)
         starts_head = address is None
         end.callback(_leave, settings, stops_head=starts_head)
         session.join(address or head.start_head(settings.state_dir).address)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # again: Ray's own aborts after three seconds
         running.start_live(plan)
         end.callback(running.stop_live, ends_cluster=starts_head)
         view = running.wait_until_synced()

@@ -1,12 +1,15 @@
 """A Ray head of our own: started in the background, found again by a file, ended by whoever reads that file."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,6 +49,19 @@ def start_head(state_dir: Path) -> Head:
         If it does not come up; its own words are in ``ray-head.log`` beside the note.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time():
+        return _start_head(state_dir)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait for whoever else starts a head on this machine: a port is free until the other one's head takes it."""
+    with (Path(tempfile.gettempdir()) / f"msray-head-{os.getuid()}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _start_head(state_dir: Path) -> Head:
     port, dashboard_port = free_port(0), free_port(DASHBOARD_PORT)
     binary = Path(sys.executable).with_name("ray")
     subprocess.run([binary, "get-auth-token", "--generate"], check=False, capture_output=True)

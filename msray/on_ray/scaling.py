@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msray.clock import SystemClock
-from msray.store.clock import Clock
+from msray.clock import Clock, SystemClock
 from msray.telemetry.families import HTTP_SECONDS
 from msray.telemetry.metrics import Figures
 

@@ -2,6 +2,9 @@
 
 import logging
 import os
+import signal
+import socket
+import threading
 from typing import Any
 
 import ray
@@ -12,20 +15,18 @@ from msray.on_ray.environment import proxy_ports
 NAMESPACE = "msray"
 LEDGER, BOARD, SUPERVISOR = "msray-ledger", "msray-board", "msray-supervisor"
 API_APP = "api"
+KNOCK_S = 5.0
 
 
 def start_local(*, dashboard: bool = False) -> str:
     """A cluster of its own in the foreground: it ends with this process. The URL of its dashboard, if any."""
     os.environ.update(proxy_ports())
-    context = ray.init(
+    context = _init(
         address="local",
-        namespace=NAMESPACE,
         num_cpus=max(4, os.cpu_count() or 1),
         include_dashboard=dashboard,
         dashboard_host="127.0.0.1",
         object_store_memory=200 << 20,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
     )
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
@@ -41,11 +42,28 @@ def join(address: str = "auto") -> None:
     if ray.is_initialized():
         return
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        _knock(address)
+        _init(address=address)
+    except (OSError, ValueError, RuntimeError) as error:
         raise UnavailableError(
             f"no Ray cluster at {address}: {str(error).splitlines()[0]}", hint="msray live starts one"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Whether anybody listens there at all: Ray itself would ask for five minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
+
+
+def _init(**options: Any) -> Any:
+    """``ray.init``, but SIGTERM stays ours: Ray's handler aborts the process after three seconds, cleaned up or not."""
+    before = signal.getsignal(signal.SIGTERM)
+    context = ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, **options)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+    return context
 
 
 def leave() -> None:

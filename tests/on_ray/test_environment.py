@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
+from msray.errors import UnavailableError
+from msray.on_ray import session
+from tests.commands import free_port
 from tests.end_to_end.running import environment
 
 PROGRAM = """
@@ -22,3 +26,12 @@ def test_a_program_that_imports_ray_first_is_protected_too() -> None:
     )
 
     assert done.stdout.split() == ["token"], done.stderr[-2000:]
+
+
+def test_an_address_where_nobody_listens_is_told_in_seconds() -> None:
+    started = time.monotonic()
+
+    with pytest.raises(UnavailableError, match=r"no Ray cluster at 127\.0\.0\.1:\d+: .*refused"):
+        session.join(f"127.0.0.1:{free_port()}")
+
+    assert time.monotonic() - started < 20

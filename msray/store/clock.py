@@ -1,5 +1,0 @@
-"""See :mod:`msray.clock`."""
-
-from msray.clock import Clock
-
-__all__ = ["Clock"]

@@ -37,6 +37,7 @@ from msray.detectors import (
 )
 from msray.detectors.arl import solve_threshold, two_sided_arl
 from msray.detectors.kernels_calibration import count_alarms
+from msray.evaluation import wilson_interval
 from msray.market import UNCALIBRATED, Signal
 from msray.prediction import CalibrationConfig, DetectionConfig, PredictionEngine
 
@@ -171,7 +172,7 @@ def honesty(calibrations: int, arl0: float) -> Iterator[Figure]:
             how=f"{how}; seen / promised {np.mean(ratios):.2f}, standard error {error:.2f}",
             goal=0.25,
         )
-        low, high = _wilson(held, calibrations)
+        low, high = wilson_interval(held, calibrations)
         yield Figure(
             name=f"stated 90 % intervals of ARL0 that hold, {name}",
             value=held / calibrations,
@@ -313,14 +314,6 @@ def _over_promise(name: str, alarms: int, promised: float, how: str) -> Figure:
         how=f"{how}; {alarms} alarms, {promised:.1f} promised, 95 % interval {low:.2f} to {high:.2f}",
         goal=5.0,
     )
-
-
-def _wilson(held: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    z = 1.96
-    share = held / of
-    centre, width = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (centre - width) / (1 + z * z / of), (centre + width) / (1 + z * z / of)
 
 
 def _river(values: list[float], runs: int) -> dict[str, float]:

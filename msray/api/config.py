@@ -42,7 +42,7 @@ class ApiConfig(BaseModel):
     api_key: SecretStr | None = None
     profile: Profile = "development"
     cors_origins: tuple[str, ...] = ()
-    instruments: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    instruments: Annotated[tuple[str, ...], Field(max_length=4096)] = ()
     signal_types: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
     active_window_s: float = Field(default=300.0, gt=0, le=86_400)
 

@@ -1,5 +1,5 @@
 """What detections are worth, against what is known to be true."""
 
-from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted
+from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted, wilson_interval
 
-__all__ = ["Alarm", "PlantedChange", "PlantedScore", "score_planted"]
+__all__ = ["Alarm", "PlantedChange", "PlantedScore", "score_planted", "wilson_interval"]

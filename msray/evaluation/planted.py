@@ -69,17 +69,21 @@ class PlantedScore:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the share; the whole range without any change."""
-        n = len(self.delays_s)
-        if n == 0:
-            return 0.0, 1.0
-        p, z2 = self.share, _Z_95**2
-        middle, half = p + z2 / (2 * n), _Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-        return max((middle - half) / (1 + z2 / n), 0.0), min((middle + half) / (1 + z2 / n), 1.0)
+        return wilson_interval(self.found, len(self.delays_s))
 
     def delay_s(self, share: float) -> float:
         """Delay within which this share of the found changes was found; NaN where none was."""
         delays = sorted(delay for delay in self.delays_s if delay is not None)
         return delays[min(int(share * len(delays)), len(delays) - 1)] if delays else math.nan
+
+
+def wilson_interval(found: int, of: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share; the whole range where there is nothing to share."""
+    if of == 0:
+        return 0.0, 1.0
+    p, z2 = found / of, _Z_95**2
+    middle, half = p + z2 / (2 * of), _Z_95 * math.sqrt(p * (1 - p) / of + z2 / (4 * of * of))
+    return max((middle - half) / (1 + z2 / of), 0.0), min((middle + half) / (1 + z2 / of), 1.0)
 
 
 def score_planted(

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -69,13 +68,6 @@ def get(url: str, **headers: str) -> Any:
     """The JSON at a URL."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
         return json.load(answer)
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def kill(pids: Sequence[int]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import REPOSITORY, environment, family, free_port, get, kill, simulator, until
+from tests.commands import free_port
+from tests.end_to_end.running import REPOSITORY, environment, family, get, kill, simulator, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 NAME = "binance_usdm:AAAUSDT"

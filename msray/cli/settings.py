@@ -86,8 +86,6 @@ class LiveSettings(_Section):
 
     symbols_per_shard: Annotated[int, Field(ge=1, le=32)] = 8
     """Instruments in one shard, that is in one process."""
-    prediction_interval_s: Annotated[float, Field(ge=0.05, le=3600)] = 1.0
-    """Seconds between two published predictions of an instrument."""
 
 
 class Settings(_Section):

@@ -89,7 +89,7 @@ def test_the_default_file_is_read_where_it_is_there(tmp_path: Path, monkeypatch:
         ("api: {port: 80.5}\n", "msray.yaml:1: api.port: must be a whole number, got '80.5'", ""),
         ("api: 3\n", "msray.yaml:1: api: must be a mapping of keys, got '3'", ""),
         ("api: {port: [1]}\n", "msray.yaml:1: api.port: must be a whole number", ""),
-        ("live: {prediction_interval_s: inf}\n", "msray.yaml:1: live.prediction_interval_s: must be a finite", ""),
+        ("raw_log: {retention_hours: inf}\n", "msray.yaml:1: raw_log.retention_hours: must be a finite", ""),
         ("raw_log: {enabled: maybe}\n", "msray.yaml:1: raw_log.enabled: must be true or false, got 'maybe'", ""),
         ("instruments: binance_spot:A\n", "msray.yaml:1: instruments: must be a list, got 'binance_spot:A'", ""),
         ("instruments:\n- aa:B\n- x\n", "msray.yaml:3: instruments.1: instrument must look like", "for example"),

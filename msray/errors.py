@@ -8,7 +8,6 @@
     |   `-- UnknownNameError  a name that is not one of the known ones; offers the nearest
     |-- FeedError             the venue (or a recording of it) is wrong
     |   |-- MessageError      one message that cannot be read exactly
-    |   |-- CrossedBookError  best bid at or above best ask
     |   `-- CorruptLogError   a stored log that does not check out
     `-- UnavailableError      nobody is wrong; try again (store: LeaseLostError)
 
@@ -88,12 +87,6 @@ class MessageError(FeedError):
     """One message that cannot be read exactly."""
 
     code = "message"
-
-
-class CrossedBookError(FeedError):
-    """Best bid at or above best ask."""
-
-    code = "crossed_book"
 
 
 class CorruptLogError(FeedError):

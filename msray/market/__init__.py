@@ -20,7 +20,7 @@ from msray.market.events import (
     Records,
     concatenate,
 )
-from msray.market.instrument import Instrument, check_id, decimal_grid
+from msray.market.instrument import Instrument, check_id
 from msray.market.signals import UNCALIBRATED, Signal, signal_id
 
 __all__ = [
@@ -46,6 +46,5 @@ __all__ = [
     "Signal",
     "check_id",
     "concatenate",
-    "decimal_grid",
     "signal_id",
 ]

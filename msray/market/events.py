@@ -66,9 +66,6 @@ class GapReason(IntEnum):
     SEQUENCE = 1
     DISCONNECTED = 2
     CROSSED = 3
-    OVERFLOW = 4
-    HALTED = 5
-    TIME = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from msray.errors import UsageError
@@ -110,14 +109,3 @@ def check_id(instrument_id: str) -> str:
             hint="for example binance_usdm:BTCUSDT",
         )
     return instrument_id
-
-
-def decimal_grid(prices: NDArray[np.int64]) -> int:
-    """Greatest step that every price is a multiple of (their greatest common divisor).
-
-    Parameters
-    ----------
-    prices
-        Positive integers, at least one.
-    """
-    return int(np.gcd.reduce(prices))

@@ -49,9 +49,9 @@ def simulate(  # noqa: PLR0913 (a flag each)
     instrument has a reader of its depth and one of its trades. /oracle/book, /oracle/truth, /oracle/faults and
     /oracle/status tell the truth.
 
-    Faults: disconnect, gap, duplicate, reorder, corrupt, stall happen to messages; stale_snapshot, slow_snapshot,
-    failed_snapshot to requests. NAME=CHANCE, or t=SECONDSs:NAME[@venue:SYMBOL] once; stall_s, slow_s, stale_messages,
-    until_s set how.
+    Faults: disconnect, gap, duplicate, reorder, corrupt, stall, halt happen to messages; stale_snapshot, slow_snapshot,
+    failed_snapshot to requests. NAME=CHANCE, or t=SECONDSs:NAME[@venue:SYMBOL] once; stall_s, halt_s, slow_s,
+    stale_messages, until_s set how.
 
     Ctrl-C ends it, with exit code 0.
     """

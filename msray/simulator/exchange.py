@@ -24,12 +24,18 @@ class Listing:
         How its venue numbers depth messages.
     history
         Depth messages that its past reaches back.
+
+    Attributes
+    ----------
+    halted_until_s
+        Market time before which nothing is said of it, and ``exchangeInfo`` says ``BREAK``.
     """
 
     def __init__(self, listed: Listed, rule: SequenceRule, history: int = HISTORY) -> None:
         self.instrument = listed.instrument
         self.encoder = Encoder(listed.instrument, listed.price_digits, listed.size_digits)
         self.book = TrueBook(listed.instrument, rule, history)
+        self.halted_until_s = 0.0
         self._opening = listed.snapshot
         self._is_open = False
         self._first_answers = 0

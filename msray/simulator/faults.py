@@ -18,6 +18,7 @@ duplicate          a message is sent twice
 reorder            a message is sent after the next one of its stream
 corrupt            one byte is damaged, so that the message is not JSON any more (a changed digit nobody could notice)
 stall              connections that carry the instrument stay open and say nothing for ``stall_s`` seconds (10)
+halt               the instrument's streams say nothing for ``halt_s`` market seconds (120), exchangeInfo says ``BREAK``
 stale_snapshot     the answer is a book up to ``stale_messages`` (200) depth messages old
 slow_snapshot      the answer comes up to ``slow_s`` seconds (3) later; the book is that of the request
 failed_snapshot    the answer is 503
@@ -49,6 +50,7 @@ class Fault(StrEnum):
     REORDER = "reorder"
     CORRUPT = "corrupt"
     STALL = "stall"
+    HALT = "halt"
     STALE_SNAPSHOT = "stale_snapshot"
     SLOW_SNAPSHOT = "slow_snapshot"
     FAILED_SNAPSHOT = "failed_snapshot"
@@ -78,13 +80,14 @@ class FaultPlan:
         Chance of each fault for a message or a request.
     planned
         Faults at stated times, earliest first.
-    stall_s, slow_s, stale_messages, until_s
+    stall_s, halt_s, slow_s, stale_messages, until_s
         The settings.
     """
 
     chances: Mapping[Fault, float] = field(default_factory=dict)
     planned: tuple[Planned, ...] = ()
     stall_s: float = 10.0
+    halt_s: float = 120.0
     slow_s: float = 3.0
     stale_messages: float = 200.0
     until_s: float = math.inf
@@ -119,7 +122,7 @@ class FaultPlan:
         return cls(chances=chances, planned=tuple(sorted(planned, key=lambda one: one.at_s)), **settings)
 
 
-_SETTINGS = ("stall_s", "slow_s", "stale_messages", "until_s")
+_SETTINGS = ("stall_s", "halt_s", "slow_s", "stale_messages", "until_s")
 
 
 def _fault(name: str) -> Fault:

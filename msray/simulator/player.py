@@ -21,7 +21,7 @@ _TOGETHER_S = 0.001
 _POLL_S = 0.0005
 _ALWAYS_NS = 2**63
 _CHANNELS = {Kind.DEPTH: Channel.DEPTH, Kind.TRADE: Channel.TRADE, Kind.BOOK_TICKER: Channel.BOOK_TICKER}
-_LOSING = {Fault.DISCONNECT, Fault.GAP, Fault.REORDER, Fault.CORRUPT, Fault.STALL}
+_LOSING = {Fault.DISCONNECT, Fault.GAP, Fault.REORDER, Fault.CORRUPT, Fault.STALL, Fault.HALT}
 
 
 class Player:
@@ -141,10 +141,12 @@ class Player:
         if kind is Kind.SNAPSHOT:
             listing.book.restart(event.payload)
             return
-        self.sent += 1
-        topic = self._topics[event.instrument][kind]
         if kind is Kind.DEPTH:
             listing.book.take(event.payload)
+        if self.market_s < listing.halted_until_s:
+            return
+        self.sent += 1
+        topic = self._topics[event.instrument][kind]
         if kind is Kind.BOOK_TICKER or self._faults.is_calm:
             self._hub.send(topic, event.payload)
             return
@@ -179,6 +181,8 @@ class Player:
                 until_s = self._now_s() + self._faults.plan.stall_s
                 for connection in self._hub.carriers(instrument):
                     connection.muted_until_s = until_s
+            case Fault.HALT:
+                listing.halted_until_s = self.market_s + self._faults.plan.halt_s
 
 
 def _corrupted(payload: bytes, fraction: float) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -126,11 +127,15 @@ class MarketApi:
     async def _exchange_info(self, request: web.Request) -> bytes:
         wanted = self._wanted(request)
         recorded = self._source.exchange_info(self._venue.name)
-        if recorded is not None and not wanted:
+        now_s = self._market_s()
+        halted = {name for name, listing in self._listings.items() if now_s < listing.halted_until_s}
+        if recorded is not None and not wanted and not halted:
             return recorded
         entries = msgspec.json.decode(recorded)["symbols"] if recorded is not None else []
         known = {entry["symbol"]: entry for entry in entries}
-        symbols = [known.get(name) or self._listing(name).encoder.symbol() for name in wanted or self._listings]
+        names = wanted or known or self._listings
+        symbols = [known.get(name) or self._listing(name).encoder.symbol() for name in names]
+        symbols = [_halted(entry) if entry["symbol"] in halted else entry for entry in symbols]
         now_ms = self._clock.now_ns() // _MS
         return wire.exchange_info(symbols, weight_limit=self._venue.weight_per_minute, now_ms=now_ms)
 
@@ -190,6 +195,10 @@ class MarketApi:
         if limit == 0 or (self._venue.is_futures and limit not in _FUTURES_LIMITS):
             raise RefusedError(400, -1130, "Data sent for parameter 'limit' is not valid.")
         return min(limit, self._venue.largest_snapshot)
+
+
+def _halted(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"contractStatus" if "contractStatus" in entry else "status": "BREAK"}
 
 
 async def _unknown_path(request: web.Request) -> web.Response:

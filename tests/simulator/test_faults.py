@@ -18,11 +18,11 @@ def fates(schedule: FaultSchedule, instrument: str, count: int) -> list[Fault | 
 
 
 def test_a_spec_is_read_as_written() -> None:
-    plan = FaultPlan.parse(" gap=0.02, t=12.5s:disconnect@binance_usdm:A,slow_s=2 ,t=3s:stall,until_s=60")
+    plan = FaultPlan.parse(" gap=0.02, t=12.5s:disconnect@binance_usdm:A,slow_s=2 ,t=3s:stall,until_s=60,halt_s=5")
 
     assert plan.chances == {Fault.GAP: 0.02}
     assert plan.planned == (Planned(3.0, Fault.STALL), Planned(12.5, Fault.DISCONNECT, A))
-    assert (plan.slow_s, plan.until_s, plan.stall_s) == (2.0, 60.0, 10.0)
+    assert (plan.slow_s, plan.until_s, plan.stall_s, plan.halt_s) == (2.0, 60.0, 10.0, 5.0)
     assert FaultPlan.parse("") == FaultPlan()
 
 

@@ -328,6 +328,30 @@ async def test_a_stall_is_silence_on_an_open_connection() -> None:
         await (await link.ping())
 
 
+async def test_a_halt_is_silence_of_one_instrument_for_so_long() -> None:
+    plan = FaultPlan.parse(f"t=5s:halt@{SYN},halt_s=10")
+    source = SyntheticSource([SYN, "binance_usdm:OTHERUSDT"], 9, seconds=20)
+    streams = "/".join(
+        f"{name}@{kind}" for name in ("synusdt", "otherusdt") for kind in ("depth", "trade", "bookTicker")
+    )
+    async with (
+        simulating(source, faults=plan) as simulator,
+        socket(simulator, f"/fapi/ws/{streams}") as link,
+    ):
+        reading = asyncio.create_task(read_all(link))
+        await simulator.played()
+        await simulator.drain()
+        messages = [json.loads(text) for text in await reading]
+        _, info, _ = await get(simulator, "/fapi/v1/exchangeInfo")
+
+    times = {name: sorted(one["E"] for one in messages if one["s"] == name) for name in ("SYNUSDT", "OTHERUSDT")}
+    pauses = {name: sorted(after - at for at, after in itertools.pairwise(own)) for name, own in times.items()}
+    assert pauses["OTHERUSDT"][-1] < 1_000
+    assert pauses["SYNUSDT"][-2] < 1_000
+    assert 10_000 <= pauses["SYNUSDT"][-1] < 11_000
+    assert [entry["status"] for entry in info["symbols"]] == ["TRADING", "TRADING"]
+
+
 async def test_a_stale_snapshot_is_an_older_true_book() -> None:
     plan = FaultPlan.parse("stale_snapshot=1,stale_messages=50")
     async with simulating(SyntheticSource([SYN], 5, seconds=30), faults=plan) as simulator, socket(simulator, STREAMS):

@@ -165,6 +165,27 @@ async def test_the_recorded_snapshot_is_served_byte_for_byte(data_dir: Path) -> 
     assert short["bids"][0] == ["2683.80000000", "3.02920000"], "in the decimals of the recording"
 
 
+@pytest.mark.parametrize("is_recorded", [False, True])
+@pytest.mark.parametrize("instrument_id", ALL)
+async def test_exchange_info_of_a_halted_symbol_says_so(
+    instrument_id: str, is_recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue, symbol = instrument_id.split(":")
+    rest, word = PREFIXES[venue][1], "contractStatus" if instrument_id == COIN else "status"
+    source = SyntheticSource([instrument_id, f"{venue}:OTHER"], 1, seconds=5)
+    if is_recorded:
+        document = {"symbols": [{"symbol": name, word: "TRADING"} for name in (symbol, "OTHER", "ELSEWHERE")]}
+        monkeypatch.setattr(source, "exchange_info", lambda venue: msgspec.json.encode(document))
+    plan = FaultPlan.parse(f"t=1s:halt@{instrument_id}")
+    async with simulating(source, faults=plan, waits=False) as simulator:
+        await simulator.played()
+        info = (await get(simulator, f"{rest}/exchangeInfo"))[1]
+
+    words = {entry["symbol"]: entry[word] for entry in info["symbols"]}
+    listed = {symbol: "BREAK", "OTHER": "TRADING"}
+    assert words == (listed | {"ELSEWHERE": "TRADING"} if is_recorded else listed)
+
+
 async def test_a_recording_without_a_snapshot_has_no_book_to_give(data_dir: Path) -> None:
     path = data_dir / "binance_2023-04-04_usdm_spot" / "spot" / "btcusdt_20230405.dat.gz"
     async with simulating(RecordingSource([path])) as simulator:

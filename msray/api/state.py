@@ -22,7 +22,8 @@ class InstrumentSnapshot:
     instrument
         ``venue:SYMBOL``.
     state
-        ``synced`` or ``unsynced``; a book is only shown while synced.
+        ``synced``, ``unsynced``, or ``halted`` while its venue says that it does not trade; a book is only shown while
+        synced.
     epoch
         Update id of the snapshot that began the book; 0 before the first.
     update_id

@@ -1,4 +1,4 @@
-"""What the venues themselves say about instruments, before anything is streamed."""
+"""What the venues themselves say about instruments: before anything is streamed, and of those that fall silent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from msray.feeds.budget import SnapshotBudget
 from msray.feeds.endpoints import rest_base
 from msray.feeds.rest import BudgetGate, RestClient
 from msray.market import Instrument, check_id
-from msray.venues import Listing, find_venue, read_exchange_info
+from msray.venues import Listing, find_venue, read_exchange_info, read_trading
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,25 @@ async def fetch_listings(
                 found[f"{name}:{symbol}"] = listing
             documents[name] = _only(answer, wanted)
     return Listings({instrument_id: found[instrument_id] for instrument_id in instrument_ids}, documents)
+
+
+async def fetch_trading(client: RestClient, symbols: Sequence[str]) -> set[str]:
+    """Those of some symbols that their venue lists as trading; snapshots go before this while weight is short.
+
+    Raises
+    ------
+    UnavailableError
+        If the venue does not answer.
+    FeedError
+        If its answer cannot be read.
+    """
+    try:
+        document = await client.exchange_info(symbols, priority=-1)
+    except UsageError:  # spot refuses to speak of any where it does not list one
+        if len(symbols) == 1:
+            return set()
+        return {found for symbol in symbols for found in await fetch_trading(client, [symbol])}
+    return read_trading(document, client.venue.name) & set(symbols)
 
 
 def _only(document: bytes, symbols: Sequence[str]) -> Any:

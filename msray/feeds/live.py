@@ -10,10 +10,11 @@ from msray.clock import Clock, SystemClock
 from msray.errors import UnavailableError
 from msray.feeds.connection import Connection, ConnectionStatus
 from msray.feeds.endpoints import plan_connections
+from msray.feeds.listings import fetch_trading
 from msray.feeds.outlet import Outlet
 from msray.feeds.reconnect import ConnectLimit
 from msray.feeds.rest import Gate
-from msray.feeds.snapshots import Snapshots, places_of
+from msray.feeds.snapshots import Place, Snapshots, places_of
 from msray.market import Instrument
 
 
@@ -67,6 +68,7 @@ class WebSocketSource:
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()
         self._connections: list[Connection] = []
+        self._places: dict[str, Place] = {}
         self._snapshots: Snapshots | None = None
 
     @property
@@ -96,8 +98,8 @@ class WebSocketSource:
             for plan in plans
         ]
         async with aiohttp.ClientSession(trust_env=True) as session:
-            places = places_of(instruments, session, self._clock, endpoint=self._endpoint, gates=self._gates)
-            self._snapshots = Snapshots(places, outlet, self._clock, self._rng, levels=self._snapshot_levels)
+            self._places = places_of(instruments, session, self._clock, endpoint=self._endpoint, gates=self._gates)
+            self._snapshots = Snapshots(self._places, outlet, self._clock, self._rng, levels=self._snapshot_levels)
             tasks = [asyncio.create_task(connection.run()) for connection in self._connections]
             try:
                 await asyncio.gather(*tasks)
@@ -106,6 +108,7 @@ class WebSocketSource:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._snapshots.aclose()
+                self._places = {}
         reasons = "; ".join(f"{status.url}: {status.reason}" for status in self.connections)
         raise UnavailableError(f"no connection is left: {reasons}")
 
@@ -113,3 +116,10 @@ class WebSocketSource:
         """See :meth:`msray.feeds.source.Source.request_snapshot`."""
         if self._snapshots is not None:
             self._snapshots.request(instrument_id, priority)
+
+    async def trading(self, venue: str, symbols: Sequence[str]) -> set[str]:
+        """Those of some symbols that their venue lists as trading; see :func:`~msray.feeds.listings.fetch_trading`."""
+        for place in self._places.values():
+            if place.client.venue.name == venue:
+                return await fetch_trading(place.client, symbols)
+        raise UnavailableError(f"{venue} is not being read")

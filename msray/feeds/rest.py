@@ -130,14 +130,14 @@ class RestClient:
         params = {"symbol": symbol, "limit": str(limit)}
         return await self._get(self.venue.depth_path, params, SNAPSHOT_BYTES)
 
-    async def exchange_info(self, symbols: Iterable[str]) -> bytes:
+    async def exchange_info(self, symbols: Iterable[str], priority: int = 100) -> bytes:
         """``exchangeInfo``, of spot for these symbols only.
 
         Raises as :meth:`snapshot` does, and UsageError where spot does not know one of them.
         """
         symbols = list(symbols)
         params = {} if self.venue.is_futures else {"symbols": msgspec.json.encode(symbols).decode()}
-        await self._gate.enter("exchangeInfo", _EXCHANGE_INFO_WEIGHT, priority=100)
+        await self._gate.enter("exchangeInfo", _EXCHANGE_INFO_WEIGHT, priority)
         try:
             return await self._get(self.venue.exchange_info_path, params, EXCHANGE_INFO_BYTES)
         except FeedError as error:

@@ -13,6 +13,7 @@ from msray.api.state import InstrumentSnapshot
 from msray.clock import Clock, SystemClock
 from msray.detectors import Calibration
 from msray.errors import FeedError, UnavailableError, UsageError
+from msray.feeds.halts import SILENCE_S, Halts
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
 from msray.feeds.raw_log import RawLogWriter
@@ -112,6 +113,8 @@ class FeedShard:
         By venue: who grants REST weight; each shard its own by default.
     clock
         The machine's by default.
+    silence_s
+        An instrument that says nothing for so long is asked about at its venue; see :class:`~msray.feeds.halts.Halts`.
     """
 
     def __init__(
@@ -122,12 +125,14 @@ class FeedShard:
         *,
         gates: Mapping[str, Gate] | None = None,
         clock: Clock | None = None,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self.plan = plan
         self._gates = gates
         self._ledger = ledger
         self._publish = publish
         self._clock = clock or SystemClock()
+        self._halts = Halts(plan.ids, self._messages, self._clock, silence_s)
         self._figures = Figures()
         self._holder = f"{plan.name} on {socket.gethostname()}, pid {os.getpid()}"
         self._stopping = asyncio.Event()
@@ -189,7 +194,7 @@ class FeedShard:
 
     def update(self) -> ShardUpdate:
         """Everything there is to see of the shard now."""
-        return self._update([snapshot_of(lane) for lane in self._lanes.values()])
+        return self._update([snapshot_of(lane, self._state(name)) for name, lane in self._lanes.items()])
 
     def _update(self, instruments: Sequence[InstrumentSnapshot]) -> ShardUpdate:
         self._updates += 1
@@ -199,7 +204,9 @@ class FeedShard:
             number=self._updates,
             holder=self._holder,
             instruments=tuple(instruments),
-            sample=shard_figures(self._figures, self._lanes, self._source),
+            sample=shard_figures(
+                self._figures, self._lanes, {one: self._state(one) for one in self._lanes}, self._source
+            ),
             signals_stored=0 if self._spool is None else self._spool.stored,
             signals_waiting=0 if self._spool is None else len(self._spool),
             problems=tuple(self._problems()),
@@ -213,22 +220,30 @@ class FeedShard:
     def _lanes(self) -> Mapping[str, Lane]:
         return self._pipeline.lanes if self._pipeline else {}
 
+    def _messages(self, instrument_id: str) -> int:
+        figures = self._lanes[instrument_id].figures
+        return figures.depth_messages + figures.trades
+
+    def _state(self, instrument_id: str) -> str:
+        return "halted" if self._halts.is_halted(instrument_id) else self._lanes[instrument_id].sync.state
+
     # ---------------------------------------------------------------- the work
 
     async def _work(self, stream: DataStreamer, earlier: Mapping[int, list[Path]]) -> None:
         """Fold until told to stop; whatever fails beside it ends it."""
         assert self._spool is not None
+        assert self._source is not None
         beside = [
             asyncio.create_task(self._spool.run()),
             asyncio.create_task(self._publish_often()),
             asyncio.create_task(self._renew()),
-            asyncio.create_task(self._recover(earlier)),
+            asyncio.create_task(self._halts.run(self._source.trading)),
         ]
+        recovering = asyncio.create_task(self._recover(earlier))
         reading = asyncio.create_task(self._fold(stream))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            watched = {reading, stopping, *beside[:3]}
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({reading, stopping, *beside}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
             async with asyncio.timeout(DRAIN_S):
@@ -237,11 +252,12 @@ class FeedShard:
                 await self._spool.drained()
                 if self._log is not None:
                     settle(self._log.folder, self._log.session)
-                await beside[3]
+                await recovering
         finally:
-            for task in (reading, stopping, *beside):
+            tasks = (reading, stopping, recovering, *beside)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reading, stopping, *beside, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _fold(self, stream: DataStreamer) -> None:
         pipeline, spool, clock = self._pipeline, self._spool, self._clock
@@ -257,7 +273,8 @@ class FeedShard:
             if now_ns - asked_ns >= WANTS_EVERY_NS or isinstance(event, Idle):
                 asked_ns = now_ns
                 for instrument_id in pipeline.wants_snapshots(now_ns):
-                    stream.request_snapshot(instrument_id)
+                    if not self._halts.is_halted(instrument_id):
+                        stream.request_snapshot(instrument_id)
                 while spool.is_full:
                     await clock.sleep(PUBLISH_S)
 
@@ -272,8 +289,8 @@ class FeedShard:
         while True:
             await self._clock.sleep(PUBLISH_S)
             instruments = []
-            for lane in list(self._lanes.values()):
-                instruments.append(snapshot_of(lane))
+            for name, lane in list(self._lanes.items()):
+                instruments.append(snapshot_of(lane, self._state(name)))
                 await asyncio.sleep(0)
             await self._publish(self._update(instruments))
 

@@ -50,13 +50,13 @@ class ShardUpdate:
     problems: tuple[str, ...]
 
 
-def snapshot_of(lane: Lane) -> InstrumentSnapshot:
-    """The latest of one instrument."""
+def snapshot_of(lane: Lane, state: str) -> InstrumentSnapshot:
+    """The latest of one instrument; ``state`` is one of ``STATES``."""
     engine, instrument, figures = lane.engine, lane.engine.instrument, lane.figures
-    is_shown = engine.is_synced and not engine.book.best().is_crossed
+    is_shown = state == "synced" and engine.is_synced and not engine.book.best().is_crossed
     return InstrumentSnapshot(
         instrument=instrument.id,
-        state=lane.sync.state,
+        state=state,
         epoch=engine.epoch_id,
         update_id=lane.sync.book_id if engine.is_synced else 0,
         event_ns=figures.last_event_ns,
@@ -76,8 +76,10 @@ def _side(lane: Lane, instrument: Instrument, side: int) -> tuple[tuple[int, int
     return tuple(zip(prices.tolist(), levels["size"].tolist(), strict=True))
 
 
-def shard_figures(figures: Figures, lanes: Mapping[str, Lane], source: WebSocketSource | None) -> Sample:
-    """Cumulative figures of a shard."""
+def shard_figures(
+    figures: Figures, lanes: Mapping[str, Lane], states: Mapping[str, str], source: WebSocketSource | None
+) -> Sample:
+    """Cumulative figures of a shard; ``states`` by instrument id."""
     sample = figures.sample()
 
     def put(family: families.Family, value: float, *labels: str) -> None:
@@ -86,7 +88,7 @@ def shard_figures(figures: Figures, lanes: Mapping[str, Lane], source: WebSocket
     for name, lane in lanes.items():
         counts = lane.sync.counts
         for state in STATES:
-            put(families.BOOK_STATE, lane.sync.state == state, name, state)
+            put(families.BOOK_STATE, states[name] == state, name, state)
         put(families.LAST_EVENT, lane.figures.last_local_ns / 1e9, name)
         put(families.MESSAGES, lane.figures.depth_messages, name, "depth")
         put(families.MESSAGES, lane.figures.trades, name, "trade")

@@ -8,7 +8,7 @@ from msray.venues.catalog import VENUES, find_venue
 from msray.venues.decoder import Decoded, Decoder, DecoderCounts, Refusal
 from msray.venues.encoder import Encoder
 from msray.venues.exact import Reason, RefusedError
-from msray.venues.exchange_info import Listing, read_exchange_info
+from msray.venues.exchange_info import Listing, read_exchange_info, read_trading
 from msray.venues.frames import Frames
 from msray.venues.identify import identify, infer_instrument, venue_of, without_time
 from msray.venues.kernels_lines import split_lines
@@ -35,6 +35,7 @@ __all__ = [
     "identify",
     "infer_instrument",
     "read_exchange_info",
+    "read_trading",
     "split_lines",
     "venue_of",
     "without_time",

@@ -15,6 +15,9 @@ from msray.venues.exact import EXACT_DECIMALS, decimals_needed, exact_units
 
 Decimals = Annotated[int, Meta(ge=0, le=EXACT_DECIMALS)]
 
+TRADING = "TRADING"
+"""What every venue calls an instrument whose orders are matched."""
+
 _ROOM = 2**62
 """A thousand times the largest order must stay below this, or sizes get fewer decimals."""
 
@@ -38,6 +41,16 @@ class _Document(msgspec.Struct):
     symbols: list[dict[str, Any]]
 
 
+class _Status(msgspec.Struct):
+    symbol: str = ""
+    status: str = ""
+    contractStatus: str = ""  # noqa: N815
+
+
+class _Statuses(msgspec.Struct):
+    symbols: list[_Status]
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """An instrument as the venue lists it.
@@ -56,7 +69,7 @@ class Listing:
     @property
     def is_trading(self) -> bool:
         """Whether orders are matched now."""
-        return self.status == "TRADING"
+        return self.status == TRADING
 
 
 def read_exchange_info(document: bytes, venue: str, symbols: Collection[str] | None = None) -> dict[str, Listing]:
@@ -101,6 +114,21 @@ def read_exchange_info(document: bytes, venue: str, symbols: Collection[str] | N
             raise UnknownNameError(f"symbol of {venue}", symbol, [name for name in names if isinstance(name, str)])
     found = (_listing(row, venue, is_futures) for row in rows if symbols is None or row.get("symbol") in symbols)
     return {listing.instrument.symbol: listing for listing in found}
+
+
+def read_trading(document: bytes, venue: str) -> set[str]:
+    """Symbols that an ``exchangeInfo`` document lists as trading; what else it says of them is passed over.
+
+    Raises
+    ------
+    MessageError
+        If the document cannot be read.
+    """
+    try:
+        rows = msgspec.json.decode(document, type=_Statuses).symbols
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MessageError(f"exchangeInfo of {venue} must be a JSON object with symbols: {error}") from error
+    return {row.symbol for row in rows if TRADING in (row.status, row.contractStatus)}
 
 
 def _listing(row: dict[str, Any], venue: str, is_futures: bool) -> Listing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from msray.detectors import Calibration
 from msray.errors import UnavailableError
+from msray.feeds.halts import SILENCE_S
 from msray.market import Signal
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.shard_report import ShardUpdate
@@ -99,13 +100,13 @@ class Running:
 
 
 @asynccontextmanager
-async def running(plan: ShardPlan, ledger: Ledger) -> AsyncIterator[Running]:
+async def running(plan: ShardPlan, ledger: Ledger, *, silence_s: float = SILENCE_S) -> AsyncIterator[Running]:
     updates: list[ShardUpdate] = []
 
     async def publish(update: ShardUpdate) -> None:
         updates.append(update)
 
-    shard = FeedShard(plan, ledger, publish)
+    shard = FeedShard(plan, ledger, publish, silence_s=silence_s)
     one = Running(shard, asyncio.create_task(shard.run()), updates)
     try:
         yield one

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,13 @@ from msray.errors import UsageError
 from msray.feeds import segment
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
-from msray.feeds.recovery import unsettled
+from msray.feeds.recovery import signals_again, unsettled
 from msray.market import Instrument
 from msray.on_ray.feed_shard import ShardPlan
+from msray.on_ray.shard_report import STATES
+from msray.prediction import Requested
 from msray.prediction.warm_up import warm_up
+from msray.simulator.faults import FaultPlan
 from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.synthetic import SyntheticSource
 from msray.store.ledger_records import LeaseLostError
@@ -28,6 +32,7 @@ from tests.prediction.made import CALIBRATED, NEVER_CALIBRATED
 
 TODAY = Instrument(venue="binance_usdm", symbol="TODAYUSDT", price_decimals=1, size_decimals=3, tick=1, grid=1)
 """Not one of those that the runs before watched."""
+OTHER = replace(TODAY, symbol="OTHERUSDT")
 
 
 @pytest.fixture
@@ -152,6 +157,61 @@ async def test_a_ledger_that_is_away_for_a_while_ends_nothing(
         await one.stop()
 
     assert len({update.started_ns for update in one.updates if update.started_ns}) == 1
+
+
+def states(one: Running, instrument: Instrument) -> list[str]:
+    """What was shown of an instrument, a word for each change."""
+    shown = [each.state for update in one.updates for each in update.instruments if each.instrument == instrument.id]
+    return [state for state, _ in itertools.groupby(shown)]
+
+
+async def test_a_halted_instrument_is_shown_so_and_gets_no_snapshot_until_it_trades_again(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    source = SyntheticSource([TODAY.id, OTHER.id], 1, start_ns=1_767_225_600_000_000_000, seconds=3600.0)
+    faults = FaultPlan.parse(f"t=20s:halt@{TODAY.id},halt_s=110,t=30s:disconnect@{OTHER.id}")
+    settings = SimulatorSettings(speed=10.0, one_socket=True, faults=faults)
+    async with Simulator(source, settings) as simulator:
+        work = plan(simulator.url, tmp_path, [TODAY, OTHER])
+        async with running(work, ledger, silence_s=1.0) as one:
+            await one.until(lambda: "halted" in states(one, TODAY))
+            halted = one.updates[-1]
+            await one.until(lambda: simulator.player.market_s > 100)
+            lane = one.shard._lanes[TODAY.id]
+            assert lane.sync.wants_snapshot(SystemClock().now_ns()), "its book was lost while it was silent"
+            assert states(one, TODAY)[-1] == "halted"
+            await one.until(lambda: states(one, TODAY)[-1] == "synced")
+            await one.stop()
+
+    assert states(one, TODAY)[1:-1].count("halted") == 1
+    assert "halted" not in states(one, OTHER)
+    (shown,) = [each for each in halted.instruments if each.instrument == TODAY.id]
+    assert (shown.bids, shown.asks) == ((), ())
+    figures = halted.sample["microstructure_book_state"]
+    assert {state: figures[TODAY.id, state] for state in STATES} == {
+        "halted": (1.0,),
+        "synced": (0.0,),
+        "unsynced": (0.0,),
+    }
+    segments = segment.segment_paths(tmp_path / "shard-0")
+    asked = [event for event in RawLog(segments).events() if isinstance(event, Requested)]
+    assert [event.instrument for event in asked].count(TODAY.id) == 2, "at first, and when it traded again"
+    again = [signal.signal_id for signals in signals_again(segments) for signal in signals]
+    assert again
+    assert sorted(again) == sorted(signal.signal_id for signal in ledger.signals())
+
+
+async def test_an_instrument_that_does_not_trade_at_the_start_is_shown_so(ledger: Ledger) -> None:
+    source = SyntheticSource([TODAY.id, OTHER.id], 1, start_ns=1_767_225_600_000_000_000, seconds=3600.0)
+    faults = FaultPlan.parse(f"t=0s:halt@{TODAY.id},halt_s=1e6")
+    async with (
+        Simulator(source, SimulatorSettings(speed=10.0, one_socket=True, faults=faults)) as simulator,
+        running(plan(simulator.url, None, [TODAY, OTHER]), ledger, silence_s=1.0) as one,
+    ):
+        await one.until(lambda: states(one, TODAY)[-1:] == ["halted"] and states(one, OTHER)[-1:] == ["synced"])
+        await one.stop()
+
+    assert states(one, TODAY) == ["unsynced", "halted"]
 
 
 async def test_without_a_raw_log_it_runs_and_stops(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:

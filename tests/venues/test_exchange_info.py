@@ -7,7 +7,7 @@ import pytest
 
 from msray.errors import MessageError, UnknownNameError
 from msray.market import Instrument
-from msray.venues import read_exchange_info
+from msray.venues import read_exchange_info, read_trading
 
 SPOT_INFO: dict[str, Any] = {
     "timezone": "UTC",
@@ -111,6 +111,25 @@ def test_futures_price_decimals_come_from_the_tick_not_from_the_display() -> Non
     assert (usdm.price_decimals, usdm.tick, usdm.grid, usdm.size_decimals) == (1, 1, 1, 3)
     assert (coinm.instrument.price_decimals, coinm.instrument.tick, coinm.instrument.size_decimals) == (3, 5, 0)
     assert coinm.status == "SETTLING"
+
+
+def test_what_trades_is_read_without_judging_the_rest() -> None:
+    usdm = {"symbols": [{"symbol": "A", "status": "TRADING"}, {"symbol": "B", "status": "SETTLING"}, {"symbol": "C"}]}
+    coinm = {
+        "symbols": [{"symbol": "A", "contractStatus": "TRADING", "filters": 7}, {"contractStatus": "PENDING_TRADING"}]
+    }
+
+    assert read_trading(encode(SPOT_INFO), "binance_spot") == {"BTCUSDT"}
+    assert read_trading(encode(usdm), "binance_usdm") == {"A"}
+    assert read_trading(encode(coinm), "binance_coinm") == {"A"}
+
+
+@pytest.mark.parametrize(
+    "document", [b"", b"[]", b"{}", b'{"symbols":[{"symbol":7}]}', b'{"symbols":[{"symbol":"\xff"}]}']
+)
+def test_what_cannot_be_read_says_nothing_of_what_trades(document: bytes) -> None:
+    with pytest.raises(MessageError, match="exchangeInfo of binance_spot must be"):
+        read_trading(document, "binance_spot")
 
 
 def test_symbol_that_is_not_listed_offers_the_nearest() -> None:

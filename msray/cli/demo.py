@@ -37,6 +37,7 @@ def demo(
     but Ray's own logs in /tmp/ray and the compiled kernels.
     """
     out: Output = context.obj
+    context.with_resource(out.alone_on_stdout())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="msray-demo-")))

@@ -51,6 +51,7 @@ def live(  # noqa: PLR0913 (a flag each)
     from msray.on_ray import live as running
 
     out: Output = context.obj
+    context.with_resource(out.alone_on_stdout())
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
@@ -87,6 +88,7 @@ def status(
     from msray.on_ray import live as running
 
     out: Output = context.obj
+    context.with_resource(out.alone_on_stdout())
     _join(load_settings(config), address)
     while True:
         _tell(out, running.look(), running.supervised())
@@ -105,6 +107,7 @@ def down(
     from msray.on_ray import live as running
 
     out: Output = context.obj
+    context.with_resource(out.alone_on_stdout())
     settings = load_settings(config)
     with contextlib.ExitStack() as end:
         end.callback(_leave, settings, stops_head=address is None)

@@ -5,9 +5,9 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from msray.cli.failure import Failure
 
@@ -36,11 +36,16 @@ class Output:
     may_ask: bool = True
     verb: str = ""
     _data: Mapping[str, Any] | None = field(default=None, init=False)
+    _stdout: TextIO = field(default_factory=lambda: sys.stdout, init=False)
 
     @property
     def is_interactive(self) -> bool:
         """True where a person watches stderr and wants it to move."""
         return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def alone_on_stdout(self) -> AbstractContextManager[object]:
+        """While this is entered, what others print goes to stderr: Ray prints there which of its processes died."""
+        return redirect_stdout(sys.stderr)
 
     def data(self, data: Mapping[str, Any]) -> None:
         """The verb's result for programs; numpy scalars, paths and NaN (which becomes null) are welcome.
@@ -52,15 +57,15 @@ class Output:
     def line(self, text: str = "") -> None:
         """One line of result for people."""
         if not self.is_json:
-            print(text)
+            print(text, file=self._stdout)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table of results for people; tab-separated, with a heading, where stdout is no terminal."""
         if self.is_json:
             return
-        if not sys.stdout.isatty():
+        if not self._stdout.isatty():
             for row in (columns, *rows):
-                print(*row, sep="\t")
+                print(*row, sep="\t", file=self._stdout)
             return
         from rich import box
         from rich.console import Console
@@ -69,7 +74,7 @@ class Output:
         table = Table(*columns, box=box.SIMPLE_HEAD)
         for row in rows:
             table.add_row(*map(_escaped, row))
-        Console().print(table)
+        Console(file=self._stdout).print(table)
 
     def note(self, text: str) -> None:
         """A word beside the result, on stderr."""
@@ -129,7 +134,7 @@ class Output:
         """
         if self.is_json:
             if failure or is_done or self._data is not None:
-                print(self._document(failure))
+                print(self._document(failure), file=self._stdout)
         elif failure:
             self.note(f"msray: {failure.message}")
             if failure.hint:
@@ -141,7 +146,7 @@ class Output:
             document["data"] = plain(self._data or {})
         if failure is not None:
             document["error"] = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-        return json.dumps(document, indent=2 if sys.stdout.isatty() else None, allow_nan=False, ensure_ascii=False)
+        return json.dumps(document, indent=2 if self._stdout.isatty() else None, allow_nan=False, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """What moves and what has colour is for a person at a terminal only."""
 
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -142,3 +143,26 @@ def test_plain_knows_numpy_paths_and_what_json_does_not() -> None:
 
     assert plain(value) == {"n": 3, "x": None, "path": "a/b", "set": [1], "ok": True, "5": None}
     assert plain(np.array([1.0, np.inf])) == [1.0, None]
+
+
+def test_what_others_print_does_not_come_between(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(is_json=True, verb="status")
+
+    with out.alone_on_stdout():
+        print("(raylet) A worker died")
+        out.data({"shards": []})
+    out.finish(None, is_done=True)
+
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"schema": "msray.status/1", "ok": True, "data": {"shards": []}}
+    assert captured.err == "(raylet) A worker died\n"
+
+
+def test_a_table_goes_to_stdout_while_others_are_kept_from_it(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output()
+
+    with out.alone_on_stdout():
+        out.table(("shard",), [["shard-0"]])
+        out.line("done")
+
+    assert capsys.readouterr().out == "shard\nshard-0\ndone\n"

@@ -51,7 +51,7 @@ def live(  # noqa: PLR0913 (a flag each)
     from msray.on_ray import live as running
 
     out: Output = context.obj
-    context.with_resource(out.alone_on_stdout())
+    _quiet(context, out)
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
@@ -88,7 +88,7 @@ def status(
     from msray.on_ray import live as running
 
     out: Output = context.obj
-    context.with_resource(out.alone_on_stdout())
+    _quiet(context, out)
     _join(load_settings(config), address)
     while True:
         _tell(out, running.look(), running.supervised())
@@ -107,7 +107,7 @@ def down(
     from msray.on_ray import live as running
 
     out: Output = context.obj
-    context.with_resource(out.alone_on_stdout())
+    _quiet(context, out)
     settings = load_settings(config)
     with contextlib.ExitStack() as end:
         end.callback(_leave, settings, stops_head=address is None)
@@ -180,6 +180,14 @@ def _address(settings: "Settings", address: str | None) -> str | None:
 
     known = None if address else head.known_head(settings.state_dir)
     return known.address if known else address
+
+
+def _quiet(context: typer.Context, out: Output) -> None:
+    """Keep Ray's own words off stdout, those among them that it says while it is being left."""
+    from msray.on_ray import session
+
+    context.with_resource(out.alone_on_stdout())
+    context.call_on_close(session.leave)
 
 
 def _join(settings: "Settings", address: str | None) -> None:

@@ -33,7 +33,7 @@ def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
         with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
             words = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--", "python", "jobs/live.py"]
             words += ["--instruments", NAME, "--endpoint", endpoint]
-            done = subprocess.run(words, cwd=clone, env=ours, capture_output=True, text=True, timeout=200, check=False)
+            done = until(lambda: _submitted(words, clone, ours), 60)
 
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
             assert "1 books synced" in done.stdout
@@ -50,6 +50,12 @@ def _switches() -> dict[str, str]:
     from msray.on_ray import environment as switches
 
     return {name: value for name, value in os.environ.items() if name.startswith("RAY_")} | switches.proxy_ports()
+
+
+def _submitted(words: list[str], folder: Path, ours: dict[str, str]) -> subprocess.CompletedProcess[str] | None:
+    """What became of a job; None while Ray has nobody yet to hand it to, as for a while after its dashboard answers."""
+    done = subprocess.run(words, cwd=folder, env=ours, capture_output=True, text=True, timeout=200, check=False)
+    return None if "No available agent" in done.stderr else done
 
 
 def _answers(address: str) -> bool:

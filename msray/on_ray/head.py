@@ -49,8 +49,12 @@ def start_head(state_dir: Path) -> Head:
         If it does not come up; its own words are in ``ray-head.log`` beside the note.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
+    subprocess.run([_ray(), "get-auth-token", "--generate"], check=False, capture_output=True)
     with _one_at_a_time():
-        return _start_head(state_dir)
+        try:
+            return _start(state_dir, free_port(DASHBOARD_PORT))
+        except UnavailableError:  # another cluster may have taken the port in the seconds until its dashboard opened it
+            return _start(state_dir, free_port(0))
 
 
 @contextlib.contextmanager
@@ -61,12 +65,10 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _start_head(state_dir: Path) -> Head:
-    port, dashboard_port = free_port(0), free_port(DASHBOARD_PORT)
-    binary = Path(sys.executable).with_name("ray")
-    subprocess.run([binary, "get-auth-token", "--generate"], check=False, capture_output=True)
+def _start(state_dir: Path, dashboard_port: int) -> Head:
+    port = free_port(0)
     command = [
-        str(binary),
+        _ray(),
         "start",
         "--head",
         "--block",
@@ -123,11 +125,16 @@ def stop_head(state_dir: Path) -> bool:
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", log_path: Path) -> None:
+    """Until it says that it is up, with its dashboard: without one it says less, and waits all the same."""
     deadline = time.monotonic() + START_S
-    while b"Ray runtime started" not in log_path.read_bytes():
-        if process.poll() is not None or time.monotonic() > deadline:
+    while b"view the dashboard" not in (said := log_path.read_bytes()):
+        if process.poll() is not None or time.monotonic() > deadline or b"--block" in said:
             raise UnavailableError("a Ray head could not be started", hint=f"see {log_path}")
         time.sleep(0.1)
+
+
+def _ray() -> str:
+    return str(Path(sys.executable).with_name("ray"))
 
 
 def _is_running(head: Head) -> bool:

@@ -2,18 +2,21 @@
 
 import asyncio
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import ray
 
 from msray.api.state import InstrumentSnapshot
-from msray.clock import SystemClock
+from msray.clock import Clock, SystemClock
 from msray.on_ray.session import BOARD, start_actor
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import SharedGates
 from msray.telemetry.metrics import Sample
+
+SILENT_S = 5.0
+"""After which the books of a shard that says nothing are not shown: it is gone, or hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +105,21 @@ class BoardView:
 
 
 class BoardService:
-    """Keeps the latest update of every shard (a lost or a repeated one changes nothing) and the gates to the venues."""
+    """Keeps the latest update of every shard (a lost or a repeated one changes nothing) and the gates to the venues.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock
+        The machine's by default.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._version = 0
         self._updates: dict[str, PackedUpdate] = {}
         self._changed: dict[str, int] = {}
-        self._gates = SharedGates(SystemClock())
+        self._heard_ns: dict[str, int] = {}
+        self._gates = SharedGates(self._clock)
 
     async def push(self, update: PackedUpdate) -> None:
         """Take an update, unless a later one of the same shard is here."""
@@ -116,12 +127,12 @@ class BoardService:
         known = self._updates.get(shard)
         if known is not None and known.order >= update.order:
             return
-        self._version += 1
-        self._updates[shard] = update
-        self._changed[shard] = self._version
+        self._heard_ns[shard] = self._clock.monotonic_ns()
+        self._show(update)
 
     async def look(self, seen: int = 0) -> BoardView:
         """Everything that changed after version ``seen``."""
+        self._hide_silent()
         fresh = [update for name, update in self._updates.items() if self._changed[name] > seen]
         return BoardView(
             version=self._version,
@@ -141,6 +152,24 @@ class BoardService:
     async def gate_refused(self, venue: str, status: int, retry_after_s: float | None) -> None:
         """A venue said 429 or 418: nobody asks it for a while."""
         self._gates.of(venue).refused(status, retry_after_s)
+
+    def _show(self, update: PackedUpdate) -> None:
+        self._version += 1
+        self._updates[update.status.shard] = update
+        self._changed[update.status.shard] = self._version
+
+    def _hide_silent(self) -> None:
+        """A book that nobody keeps is not synced, whatever was said of it last."""
+        before_ns = self._clock.monotonic_ns() - int(SILENT_S * 1e9)
+        for shard in [shard for shard, heard_ns in self._heard_ns.items() if heard_ns < before_ns]:
+            del self._heard_ns[shard]
+            update = self._updates[shard]
+            self._show(replace(update, instruments=tuple(map(_unsynced, update.instruments))))
+
+
+def _unsynced(packed: bytes) -> bytes:
+    snapshot: InstrumentSnapshot = pickle.loads(packed)
+    return pickle.dumps(replace(snapshot, state="unsynced", bids=(), asks=()))
 
 
 def start_board() -> Any:

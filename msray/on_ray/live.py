@@ -161,7 +161,7 @@ def supervised() -> dict[str, dict[str, Any]]:
 
 
 def wait_until_synced(timeout_s: float = SYNC_S) -> BoardView:
-    """Wait until every book is synced.
+    """Wait until every book is synced, but for those of halted symbols.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def wait_until_synced(timeout_s: float = SYNC_S) -> BoardView:
     deadline = time.monotonic() + timeout_s
     while True:
         view, shards = look(), supervised()
-        waiting = [one.instrument for one in view.instruments if one.state != "synced"]
+        waiting = [one.instrument for one in view.instruments if one.state not in ("synced", "halted")]
         if not waiting and {shard.shard for shard in view.shards} >= shards.keys():
             return view
         if time.monotonic() > deadline:

@@ -39,6 +39,10 @@ class ShardHost:
         """Name of the shard that runs here, if any."""
         return self._shard.plan.name if self._is_busy and self._shard else ""
 
+    async def last(self) -> None:
+        """Never end, so that whoever calls hears of the end of the process."""
+        await asyncio.Event().wait()
+
     async def run(self, plan: ShardPlan) -> None:
         """Run a shard until it is stopped or fails; where one runs already, wait for its end."""
         if not self._is_busy:
@@ -73,8 +77,8 @@ class SupervisorService:
     """Starts shards, watches them, and carries out what :mod:`supervision` decides. To be made inside a running loop.
 
     There is a host more than there are shards: a shard whose process died goes on in the one that is warm and free, and
-    a new one becomes the next spare. Two shards that die at once wait for theirs. Ray does not start hosts again by
-    itself: where it does, it tells of a death a second or two later.
+    a new one becomes the next spare. Two shards that die at once wait for theirs. Ray is not asked to start hosts again
+    by itself: it then tells of a death a second or two later.
 
     Parameters
     ----------
@@ -86,8 +90,8 @@ class SupervisorService:
         self._plans = plans
         names = [f"msray-host-{i}" for i in range(len(plans) + SPARES)]
         self._hosts = {name: _start_host(name) for name in names}
-        self._free: asyncio.Queue[str] = asyncio.Queue()
-        self._replacing: set[asyncio.Task[None]] = set()
+        self._free: list[str] = []
+        self._is_one_free = asyncio.Event()
         self._problems = {plan.name: "" for plan in plans}
         self._restarts = dict.fromkeys(self._problems, 0)
         self._stopping = asyncio.Event()
@@ -102,7 +106,6 @@ class SupervisorService:
         self._stopping.set()
         try:
             async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*self._replacing)
                 await asyncio.gather(*(host.stop.remote() for host in self._hosts.values()), return_exceptions=True)
         except TimeoutError as error:
             raise UnavailableError(f"shards must stop within {STOP_S:g} s, and were ended as they were") from error
@@ -116,22 +119,21 @@ class SupervisorService:
         asked = (host.busy_with.remote() for host in self._hosts.values())
         shards = await asyncio.gather(*asked, return_exceptions=True)
         runs_on = {shard: name for name, shard in zip(self._hosts, shards, strict=True) if shard in self._problems}
-        for name in self._hosts:
-            if name not in runs_on.values():
-                self._free.put_nowait(name)
-        await asyncio.gather(*(self._watch(plan, runs_on.get(plan.name)) for plan in self._plans))
+        for name in sorted(self._hosts.keys() - runs_on.values()):
+            self._offer(name)
+        keepers = [self._keep(name) for name in self._hosts]
+        await asyncio.gather(*keepers, *(self._watch(plan, runs_on.get(plan.name)) for plan in self._plans))
 
     async def _watch(self, plan: ShardPlan, name: str | None) -> None:
         """Run a shard again and again, as decided: on the same host where that lives, else on one that is warm."""
         failures = 0
         while True:
-            name = name or await self._free.get()
+            name = name or await self._take()
             if self._stopping.is_set():
                 return
             started = time.monotonic()
             ending, self._problems[plan.name] = await _run(self._hosts[name], plan)
             if ending is Ending.DIED:
-                self._replacing.add(asyncio.create_task(self._replace(name)))
                 name = None
             decision = decide(
                 RunStatus(
@@ -148,16 +150,30 @@ class SupervisorService:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), decision.pause_s)
 
-    async def _replace(self, name: str) -> None:
-        """Start a host that died anew; on a thread, since Ray takes a second to take the name again."""
-        while True:
-            try:
-                self._hosts[name] = await asyncio.to_thread(_start_host, name)
-            except (RayError, ValueError):  # the cluster itself is busy coming back
-                await asyncio.sleep(AGAIN_S)
-            else:
-                self._free.put_nowait(name)
-                return
+    async def _keep(self, name: str) -> None:
+        """Start a host again whenever its process ends, with a shard in it or without."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(RayError):
+                await self._hosts[name].last.options(name=name).remote()
+            if name in self._free:
+                self._free.remove(name)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), AGAIN_S)
+            if not self._stopping.is_set():
+                with contextlib.suppress(RayError, ValueError):  # the cluster itself may be busy coming back
+                    self._hosts[name] = await asyncio.to_thread(_start_host, name)  # Ray takes a second for it
+                    self._offer(name)
+
+    def _offer(self, name: str) -> None:
+        self._free.append(name)
+        self._is_one_free.set()
+
+    async def _take(self) -> str:
+        """The host that has been free the longest."""
+        while not self._free:
+            self._is_one_free.clear()
+            await self._is_one_free.wait()
+        return self._free.pop(0)
 
 
 async def _run(host: Any, plan: ShardPlan) -> tuple[Ending, str]:

@@ -20,6 +20,7 @@ class Host:
         self.shard = ""
         self.runs = 0
         self._end: asyncio.Future[Exception | None] | None = None
+        self.death = asyncio.Event()
 
     def __getattr__(self, method: str) -> Any:
         call = SimpleNamespace(remote=getattr(self, f"do_{method}"))
@@ -28,6 +29,10 @@ class Host:
 
     async def do_busy_with(self) -> str:
         return self.shard
+
+    async def do_last(self) -> None:
+        await self.death.wait()
+        raise ActorDiedError
 
     async def do_run(self, plan: Any) -> None:
         self.runs += 1
@@ -41,6 +46,11 @@ class Host:
 
     async def do_stop(self) -> None:
         self.end()
+
+    def die(self) -> None:
+        """Its process ends."""
+        self.end(ActorDiedError())
+        self.death.set()
 
     def end(self, error: Exception | None = None) -> None:
         if self._end is not None and not self._end.done():
@@ -58,9 +68,12 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Host]:
     known: dict[str, Host] = {}
 
     def start_actor(_kind: Any, name: str, **_options: Any) -> Host:
-        return known.setdefault(name, Host(name))
+        if name not in known or known[name].death.is_set():
+            known[name] = Host(name)
+        return known[name]
 
     monkeypatch.setattr(supervisor, "start_actor", start_actor)
+    monkeypatch.setattr(supervisor, "AGAIN_S", 0.01)
     monkeypatch.setattr(supervisor.ray, "kill", lambda host: known.pop(host.name))
     return known
 
@@ -87,10 +100,10 @@ async def test_a_shard_whose_process_died_goes_on_in_the_spare_and_the_next_in_t
     await until(lambda: len(where(hosts)) == 2)
     first = where(hosts)
 
-    hosts[first["shard-0"]].end(ActorDiedError())
+    hosts[first["shard-0"]].die()
     await until(lambda: where(hosts).get("shard-0", first["shard-0"]) != first["shard-0"])
     second = where(hosts)
-    hosts[first["shard-1"]].end(ActorDiedError())
+    hosts[first["shard-1"]].die()
     await until(lambda: where(hosts).get("shard-1", first["shard-1"]) != first["shard-1"])
 
     assert second["shard-1"] == first["shard-1"]
@@ -113,6 +126,23 @@ async def test_a_shard_that_failed_is_run_again_where_it_was(hosts: dict[str, Ho
     await service.stop()
 
 
+async def test_a_spare_that_died_is_started_again_before_a_shard_needs_it(hosts: dict[str, Host]) -> None:
+    service = SupervisorService(plans(1))
+    await until(lambda: len(where(hosts)) == 1)
+    at_work = where(hosts)["shard-0"]
+    (spare,) = hosts.keys() - {at_work}
+
+    for _ in range(2):
+        dead = hosts[spare]
+        dead.die()
+        await until(lambda dead=dead: hosts[spare] is not dead)  # type: ignore[misc]
+    hosts[at_work].die()
+    await until(lambda: where(hosts) == {"shard-0": spare})
+
+    assert (await service.status())["shard-0"]["restarts"] == 1
+    await service.stop()
+
+
 async def test_a_supervisor_that_was_restarted_finds_its_shards_at_work(hosts: dict[str, Host]) -> None:
     killed = SupervisorService(plans(2))
     await until(lambda: len(where(hosts)) == 2)
@@ -123,7 +153,7 @@ async def test_a_supervisor_that_was_restarted_finds_its_shards_at_work(hosts: d
     await until(lambda: all(hosts[name].runs == 2 for name in before.values()))
 
     assert where(hosts) == before
-    hosts[before["shard-0"]].end(ActorDiedError())
+    hosts[before["shard-0"]].die()
     await until(lambda: where(hosts).get("shard-0", before["shard-0"]) != before["shard-0"])
     await service.stop()
 

@@ -1,5 +1,8 @@
 """What words of a command line mean that more than one verb takes."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from msray.errors import UsageError
 
 
@@ -33,3 +36,17 @@ def speed_of(text: str) -> float | None:
         return float(text.removesuffix("x"))
     except ValueError as error:
         raise UsageError(f"speed must be a number, like 10x or 0.5, or max, got {text!r}") from error
+
+
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over what is read: a recording cannot be had again.
+
+    Raises
+    ------
+    UsageError
+        If an output is an input, under whatever name.
+    """
+    read = {path.resolve() for path in inputs if path is not None}
+    for path in outputs:
+        if path is not None and path.resolve() in read:
+            raise UsageError(f"output must not be a file that is read, got {path}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.arguments import check_outputs
 from msray.cli.output import Output
 from msray.cli.replay import show_progress
 from msray.errors import FeedError
@@ -39,6 +40,7 @@ def calibrate(
 
     out: Output = context.obj
     opened = open_replay(paths, venue=venue)
+    check_outputs([file], [*opened.files, config])
     said = load_settings(config).detection
     asked = {"bars": bars, "first_bar": first_bar, "delay_bars": 0}
     chosen = said.calibration.model_copy(update={k: v for k, v in asked.items() if v is not None})

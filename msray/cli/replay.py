@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import speed_of
+from msray.cli.arguments import check_outputs, speed_of
 from msray.cli.output import Output
 from msray.errors import UsageError
 
@@ -38,7 +38,7 @@ def replay(  # noqa: PLR0913 (a flag each)
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     speed: Annotated[str, typer.Option(help="10x, 0.5, or max: as fast as it goes.")] = "max",
-    until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
     bbo: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: best prices after each message.")] = None,
@@ -62,6 +62,7 @@ def replay(  # noqa: PLR0913 (a flag each)
     if len(set(files)) < len(files):
         raise UsageError("--bbo, --depth, --features and --signals must name different files")
     opened = open_replay(paths, venue=venue)
+    check_outputs((bbo, depth, features, signals), [*opened.files, config, calibration])
     words, known = _words(opened, config, calibration)
     clock = SystemClock()
     with ExitStack() as stack:

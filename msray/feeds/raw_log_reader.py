@@ -66,6 +66,8 @@ class RawLog:
 
     Attributes
     ----------
+    files
+        Its segments, in the order in which they are read.
     header, metadata
         Of the first readable segment.
 
@@ -81,6 +83,7 @@ class RawLog:
     def __init__(self, paths: Sequence[Path]) -> None:
         self.summary = LogSummary()
         self._segments = _by_run([_Segment(path) for path in _segments(paths)])
+        self.files = tuple(one.path for one in self._segments)
         self.total_bytes = sum(one.size for one in self._segments)
         readable = [one for one in self._segments if one.header is not None]
         if not readable:

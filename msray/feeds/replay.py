@@ -33,6 +33,11 @@ class Replay(Protocol):
         ...
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read."""
+        ...
+
+    @property
     def total_bytes(self) -> int:
         """Size on the disk."""
         ...
@@ -71,6 +76,7 @@ class LogReplay:
         self.log = log
         self.is_as_written = False
         self.instruments = log.instruments
+        self.files = log.files
         self.total_bytes = log.total_bytes
 
     @property
@@ -104,6 +110,7 @@ class RecordingReplay:
         self.groups = recordings.groups
         self.ignored = recordings.ignored
         self.instruments = tuple(group.instrument for group in self.groups)
+        self.files = tuple(file for group in self.groups for file in group.files)
         self.total_bytes = sum(group.total_bytes for group in self.groups)
 
     @property

@@ -215,7 +215,8 @@ async def test_oracle_answers_for_the_opening_book_and_refuses_with_reasons() ->
 
         assert (await get(simulator, "/oracle/book", symbol="SYNUSDT"))[0] == 400, "on two venues"
         assert (await get(simulator, "/oracle/book", symbol="X"))[0] == 404
-        assert (await get(simulator, "/oracle/book", symbol="SYNUSD_PERP", id="x"))[0] == 400
+        for no_id in ("x", "", "-1", "9" * 5000):
+            assert (await get(simulator, "/oracle/book", symbol="SYNUSD_PERP", id=no_id))[0] == 400
         status, body, _ = await get(simulator, "/oracle/book", symbol="SYNUSD_PERP", id=5)
         assert status == 404
         assert body["first_id"] == body["last_id"] > 5

@@ -206,7 +206,7 @@ def _declared(folder: Path, venue: str, symbol: str) -> Instrument | None:
         return None
     try:
         known = msgspec.json.decode(path.read_bytes(), type=list[Instrument])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UsageError) as error:
         raise FeedError(f"{path} must be a list of instruments: {error}") from error
     return next((one for one in known if (one.venue, one.symbol) == (venue, symbol)), None)
 

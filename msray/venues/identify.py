@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from msray.errors import FeedError, MessageError
-from msray.market import DEPTH, SNAPSHOT, Instrument
+from msray.errors import FeedError, MessageError, UsageError
+from msray.market import DEPTH, SNAPSHOT, Instrument, check_id
 from msray.venues.catalog import find_venue
 from msray.venues.exact import EXACT_DECIMALS, RefusedError, decimals_needed, exact_units
 from msray.venues.wire import QUOTE_KEYS, WireLevel, read_frame, unwrap
@@ -48,6 +48,20 @@ def identify(lines: Iterable[bytes]) -> tuple[str, str]:
         if venue is not None and isinstance(symbol, str):
             return venue, symbol
     raise FeedError(f"venue must be told by a message's shape, got none in {count} messages", hint="name it: --venue")
+
+
+def check_symbol(venue: str, symbol: str) -> None:
+    """Refuse a symbol that can name no instrument: it is the message that is wrong, not who reads it.
+
+    Raises
+    ------
+    MessageError
+        If it is none.
+    """
+    try:
+        check_id(f"{venue}:{symbol}")
+    except UsageError as error:
+        raise MessageError(str(error)) from error
 
 
 def without_time(line: bytes) -> bytes:
@@ -99,9 +113,10 @@ def infer_instrument(venue: str, symbol: str, frames: Iterable[bytes]) -> Instru
     UnknownNameError
         If the venue is not known.
     FeedError
-        If no message has a price level, or a price is zero or no plain decimal.
+        If no message has a price level, a price is zero or no plain decimal, or the symbol names no instrument.
     """
     is_futures = find_venue(venue).is_futures
+    check_symbol(venue, symbol)
     levels: list[WireLevel] = []
     depth_messages = 0
     for frame in islice(frames, MOST_MESSAGES):

@@ -11,7 +11,7 @@ from msray.venues.catalog import find_venue
 from msray.venues.decoder import Decoder
 from msray.venues.exact import RefusedError
 from msray.venues.frames import Frames
-from msray.venues.identify import infer_instrument, venue_of
+from msray.venues.identify import check_symbol, infer_instrument, venue_of
 from msray.venues.wire import read_frame, unwrap
 
 UNNAMED = "UNKNOWN"
@@ -119,6 +119,7 @@ class OrderBookParser:
         symbols = (message.get("s", message.get("symbol")) for message in messages)
         symbol = next((name for name in symbols if isinstance(name, str)), UNNAMED)
         if known is not None:
+            check_symbol(known.instruments[0].venue, symbol)
             self._decoder = Decoder([replace(known.instruments[0], symbol=symbol)])
             return self._decoder
         if self._venue is None:

@@ -11,6 +11,7 @@ from msray.errors import FeedError, UnknownNameError, UsageError
 from msray.feeds.recording import RecordingGroup, open_recordings
 from msray.prediction import Disconnected
 from tests.feeds.made import frame_rows
+from tests.instruments import USDM
 
 NS = 1_700_000_000_000_000_000
 
@@ -121,6 +122,11 @@ def test_an_instrument_file_wins_over_everything(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("instruments.json", "[{}]", "must be a list of instruments"),
+        (
+            "instruments.json",
+            json.dumps([asdict(USDM) | {"price_decimals": -1}]),
+            "must be a list of instruments: price_decimals of .* 0 to 18, got -1",
+        ),
         ("exchangeInfo.json", "{", "exchangeInfo of binance_usdm must be"),
     ],
 )

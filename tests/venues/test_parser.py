@@ -92,6 +92,17 @@ def test_what_cannot_be_known_is_asked_for() -> None:
         OrderBookParser("binance")
 
 
+@pytest.mark.parametrize("symbol", [b"A" * 500, b"A B", b"A\\u0000", b"A:B", b""])
+def test_a_symbol_that_names_no_instrument_is_the_messages_fault(symbol: bytes) -> None:
+    message = SPOT_DEPTH.replace(b"BTCUSDT", symbol)
+    after_a_snapshot = OrderBookParser()
+    after_a_snapshot.parse(SPOT_SNAPSHOT)
+
+    for parser in (OrderBookParser(), after_a_snapshot):
+        with pytest.raises(MessageError, match="instrument must look like venue:SYMBOL"):
+            parser.parse(message)
+
+
 def test_venue_may_be_given_where_a_snapshot_does_not_tell() -> None:
     parser = OrderBookParser("binance_usdm")
 

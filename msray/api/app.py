@@ -131,11 +131,22 @@ def _place(location: Sequence[int | str]) -> str:
     return "/".join(str(part) for part in location if part in {"query", "path", *known})
 
 
+_WORDS = {
+    "extra_forbidden": "unknown parameter",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+}
+
+
 def _words(error: dict[str, object]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown parameter"
+    if words := _WORDS.get(str(error["type"])):
+        return words
     bounds = error.get("ctx")
     limits = {k: v for k, v in bounds.items() if isinstance(v, int | float)} if isinstance(bounds, dict) else {}
+    if isinstance(bounds, dict) and "expected" in bounds:
+        return f"must be {bounds['expected']}"
     return (
         "must be " + " and ".join(f"{name} {value:g}" for name, value in limits.items()) if limits else "is not valid"
     )

@@ -1,6 +1,6 @@
 """``GET`` of signals, books and instruments."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -26,7 +26,7 @@ class SignalParameters(BaseModel, extra="forbid", frozen=True):
 
     limit: int = Field(100, ge=1, le=MAX_PAGE, description="signals a page")
     after: str | None = Field(None, max_length=64, description="`cursor` of the page before")
-    order: str = Field("newest", pattern="^(newest|oldest)$", description="`oldest` first is how to follow along")
+    order: Literal["newest", "oldest"] = Field("newest", description="`oldest` first is how to follow along")
     instrument: str | None = Field(None, max_length=97, description="`venue:SYMBOL`, or a symbol where it is unique")
     signal_type: str | None = Field(None, max_length=64)
     since: str | None = Field(None, max_length=40, description="event time, RFC 3339, included")

@@ -268,6 +268,23 @@ def test_a_wrong_query_is_422(service: Service, query: str) -> None:
     assert "canary" not in response.text
 
 
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("limit=canary", "must be a whole number"),
+        ("limit=" + "9" * 5000, "must be a whole number of fewer digits"),
+        ("limit=0", "must be ge 1"),
+        ("min_score=canary", "must be a number"),
+        ("min_score=nan", "must be a finite number"),
+        ("order=canary", "must be 'newest' or 'oldest'"),
+    ],
+)
+def test_what_a_word_of_a_query_must_be_is_said(service: Service, query: str, detail: str) -> None:
+    response = service.call("GET", f"/api/v1/signals?{query}")
+
+    assert response.json()["errors"] == [{"pointer": f"query/{query.partition('=')[0]}", "detail": detail}]
+
+
 def test_of_a_word_said_twice_the_last_counts(service: Service) -> None:
     service.store.ledger.store(some_signals(3))
 

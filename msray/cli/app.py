@@ -98,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_left()
+    except OSError as error:  # a full disk
+        out.note(f"msray: cannot write to stdout: {error.strerror or error}")
+        return _reader_left()
     return code or 0
 
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,14 @@ def test_a_reader_that_leaves_is_no_noise(words: tuple[str, ...]) -> None:
 
     assert process.returncode == 1
     assert err in ("", "done\n")
+
+
+@pytest.mark.parametrize("words", [("features",), ("features", "--json"), ("--version",)])
+def test_a_stdout_that_takes_nothing_is_one_line_and_exit_code_1(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "msray", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

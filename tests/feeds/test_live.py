@@ -162,7 +162,7 @@ async def test_a_recording_through_one_socket_is_the_recording(data_dir: Path) -
     assert (sync.state, sync.counts.gaps) == ("synced", 0)
 
 
-async def test_a_polled_market_brings_snapshots(tmp_path: Path) -> None:
+async def test_a_polled_market_brings_a_snapshot_and_then_what_has_changed(tmp_path: Path) -> None:
     async with Simulator(synthetic(60), settings(waits=False)) as simulator:
         listed = await fetch_listings(IDS, endpoint=simulator.url)
         async with DataStreamer(listed.instruments, PolledSource(0.1, simulator.url)) as stream:
@@ -175,8 +175,10 @@ async def test_a_polled_market_brings_snapshots(tmp_path: Path) -> None:
 
     rows = frame_rows(events)  # type: ignore[arg-type]
     assert {(row[0], row[1]) for row in rows} == {(name.partition(":")[0], 0) for name in IDS}
-    assert all(b'"lastUpdateId"' in row[3] for row in rows)
-    assert sum(isinstance(one, Requested) for one in events) >= 9
+    firsts = {row[0]: row for row in reversed(rows)}.values()
+    assert all((b'"lastUpdateId"' in row[3]) == (row in firsts) for row in rows)
+    assert all((b'"depthUpdate"' in row[3]) != (row in firsts) for row in rows)
+    assert sum(isinstance(one, Requested) for one in events) == 3
 
 
 async def test_an_unknown_symbol_comes_with_its_nearest(tmp_path: Path) -> None:

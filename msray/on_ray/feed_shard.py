@@ -1,6 +1,7 @@
 """``FeedShard``: a group of instruments in one process, from socket to signal. No Ray call happens per event."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -21,6 +22,7 @@ from msray.feeds.recovery import settle, signals_again, unsettled
 from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Instrument, Signal
+from msray.on_ray.holder import holder
 from msray.on_ray.shard_report import ShardUpdate, shard_figures, snapshot_of
 from msray.prediction import DetectionConfig, Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
 from msray.prediction.warm_up import warm_up
@@ -89,7 +91,7 @@ class ShardLedger(Protocol):
         """Take instruments over; their epochs."""
 
     async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
-        """Hold leases longer."""
+        """Hold leases for so long from now; 0 gives them back."""
 
     async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:
         """The newest calibration of each instrument that has one, as JSON."""
@@ -134,7 +136,7 @@ class FeedShard:
         self._clock = clock or SystemClock()
         self._halts = Halts(plan.ids, self._messages, self._clock, silence_s)
         self._figures = Figures()
-        self._holder = f"{plan.name} on {socket.gethostname()}, pid {os.getpid()}"
+        self._holder = holder(plan.name, socket.gethostname(), os.getpid())
         self._stopping = asyncio.Event()
         self._pipeline: Pipeline | None = None
         self._source: WebSocketSource | None = None
@@ -153,7 +155,7 @@ class FeedShard:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Lease the instruments, read, fold, store and publish.
+        """Lease the instruments, read, fold, store and publish; once told to stop, give the leases back.
 
         Raises
         ------
@@ -188,6 +190,8 @@ class FeedShard:
             self._stream = DataStreamer(plan.instruments, self._source, raw_log=self._log, clock=self._clock)
             async with self._stream as stream:
                 await self._work(stream, earlier)
+            with contextlib.suppress(UnavailableError):  # then they run out by themselves
+                await self._ledger.renew(self._epochs, 0.0)
         finally:
             solver.close()
             await self._publish(self.update())

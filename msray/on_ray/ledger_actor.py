@@ -68,8 +68,12 @@ class LedgerService:
         ledger = self._store.ledger
         return await self._store.read(lambda: ledger.lease(instruments, holder, for_ns=int(for_s * 1e9)))
 
+    async def holders(self, instruments: Collection[str]) -> dict[str, str]:
+        """Who holds instruments whose lease has not run out, by instrument."""
+        return await self._store.read(lambda: self._store.ledger.holders(instruments))
+
     async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
-        """Hold leases longer."""
+        """Hold leases for so long from now; 0 gives them back."""
         await self._store.read(lambda: self._store.ledger.renew(epochs, for_ns=int(for_s * 1e9)))
 
     async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:
@@ -151,7 +155,7 @@ class RemoteLedger:
         return await answer(self._actor.lease.remote(instruments, holder, for_s))
 
     async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
-        """Hold leases longer."""
+        """Hold leases for so long from now; 0 gives them back."""
         await answer(self._actor.renew.remote(epochs, for_s))
 
     async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:

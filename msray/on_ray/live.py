@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
 from msray.on_ray.calls import answer_now
 from msray.on_ray.environment import free_port
-from msray.on_ray.feed_shard import ShardPlan
+from msray.on_ray.feed_shard import LEASE_S, ShardPlan
+from msray.on_ray.holder import is_gone, runs
 from msray.on_ray.ledger_actor import start_ledger
 from msray.on_ray.serving import start_api
 from msray.on_ray.session import API_APP, BOARD, LEDGER, NAMESPACE, SUPERVISOR, find
@@ -75,7 +78,8 @@ def start_live(plan: LivePlan) -> None:
     Raises
     ------
     UsageError
-        If there are no instruments, or something is running on this cluster already.
+        If there are no instruments, something is running on this cluster already, or somebody else detects one of the
+        instruments into this ledger; it names the holder.
     UnavailableError
         If somebody else writes the ledger; it names the holder.
     """
@@ -94,6 +98,7 @@ def start_live(plan: LivePlan) -> None:
     with contextlib.ExitStack() as undo:
         undo.callback(_kill_all)
         answer_now(ledger.reasons.remote())
+        _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
         answer_now(start_board().look.remote())
         _warm_nodes()
         answer_now(start_supervisor(shard_plans(plan)).status.remote())
@@ -107,6 +112,19 @@ def _already() -> UsageError:
     with contextlib.suppress(UnavailableError):
         who = ", ".join(shard.holder for shard in look().shards) or "its shards are being started"
     return UsageError(f"live detection runs on this cluster already: {who}", hint="msray down ends it")
+
+
+def _refuse_held(holders: Mapping[str, str]) -> None:
+    """UsageError where an instrument is somebody else's, unless that one was killed on this machine."""
+    host = socket.gethostname()
+    held = {name: who for name, who in sorted(holders.items()) if not is_gone(who, host, runs)}
+    if held:
+        names, whose = list(held)[:3], dict.fromkeys(list(held.values())[:3])
+        more = f" and {len(held) - len(names)} more" if len(held) > len(names) else ""
+        raise UsageError(
+            f"instruments must be free in the ledger, got {', '.join(names)}{more}, held by {'; '.join(whose)}",
+            hint=f"end that one with msray down, or wait {LEASE_S:g} s if it has died",
+        )
 
 
 def _warm_nodes() -> None:

@@ -1,6 +1,6 @@
 """``Ledger``: signals kept for good. A signal, what follows from it and its place in the order commit together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 
@@ -144,6 +144,12 @@ class Ledger(LedgerReader):
         """
         with self._transaction() as connection:
             return leases.take(connection, instruments, holder, self._clock.now_ns() + for_ns)
+
+    def holders(self, instruments: Collection[str]) -> dict[str, str]:
+        """Who holds instruments whose lease has not run out, by instrument; the others are absent."""
+        now_ns = self._clock.now_ns()
+        held = [lease for lease in self.leases() if lease.until_ns > now_ns]
+        return {lease.instrument: lease.holder for lease in held if lease.instrument in instruments}
 
     def renew(self, epochs: Mapping[str, int], *, for_ns: int) -> None:
         """Hold leases longer; LeaseLostError if one is lost."""

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recovery import signals_again, unsettled
 from msray.market import Instrument
 from msray.on_ray.feed_shard import ShardPlan
+from msray.on_ray.holder import holder
 from msray.on_ray.shard_report import STATES
 from msray.prediction import Requested
 from msray.prediction.warm_up import warm_up
@@ -144,6 +147,19 @@ async def test_who_lost_its_lease_stops_and_says_so(
         with pytest.raises(LeaseLostError):
             await asyncio.wait_for(asyncio.shield(one.task), 20)
     assert len(unsettled(tmp_path / "shard-0")) == 1, "the next one looks again"
+
+
+async def test_leases_are_given_back_by_who_stops_in_good_order_and_kept_by_who_is_killed(
+    endpoint: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    async def held_after(is_killed: bool) -> dict[str, str]:
+        async with running(plan(endpoint, tmp_path), ledger) as one:
+            await one.until(lambda: any(shown.state == "synced" for shown in one.shard.snapshots()))
+            await (one.kill() if is_killed else one.stop())
+        return ledger.store_of.ledger.holders([TODAY.id])
+
+    assert await held_after(is_killed=True) == {TODAY.id: holder("shard-0", socket.gethostname(), os.getpid())}
+    assert await held_after(is_killed=False) == {}
 
 
 async def test_a_ledger_that_is_away_for_a_while_ends_nothing(

@@ -140,6 +140,21 @@ def test_leases_are_numbered_and_only_the_last_one_counts(ledger: Ledger) -> Non
     assert ledger.leases() == [Lease(BTC, 3, "shard-3", START_NS + SECOND), Lease(ETH, 1, "shard-1", START_NS + SECOND)]
 
 
+def test_holders_are_those_whose_lease_has_not_run_out(open_ledger: Callable[..., Ledger], clock: StillClock) -> None:
+    ledger = open_ledger()
+    assert ledger.holders([BTC, ETH]) == {}
+    first = ledger.lease([BTC], "shard-1", for_ns=2 * SECOND)
+    ledger.lease([ETH], "shard-2", for_ns=SECOND)
+
+    assert ledger.holders([BTC, ETH]) == {BTC: "shard-1", ETH: "shard-2"}
+    assert ledger.holders([ETH]) == {ETH: "shard-2"}
+    clock.advance(1.0)
+    assert ledger.holders([BTC, ETH]) == {BTC: "shard-1"}
+    ledger.renew(first, for_ns=0)
+    assert ledger.holders([BTC, ETH]) == {}
+    assert ledger.store([a_signal()], epochs=first)[0].is_new, "until the next one is issued"
+
+
 def test_a_writer_with_epochs_needs_one_for_every_instrument(ledger: Ledger) -> None:
     epochs = ledger.lease([BTC, ETH], "shard-1", for_ns=SECOND)
 

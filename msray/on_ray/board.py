@@ -10,13 +10,14 @@ import ray
 
 from msray.api.state import InstrumentSnapshot
 from msray.clock import Clock, SystemClock
+from msray.on_ray.replica_figures import ReplicaFigures
 from msray.on_ray.session import BOARD, start_actor
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import SharedGates
 from msray.telemetry.metrics import Sample
 
 SILENT_S = 5.0
-"""After which the books of a shard that says nothing are not shown: it is gone, or hangs."""
+"""After which a silent shard's books and a silent replica's gauges are not shown: it is gone, or hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class BoardView:
     shards
         All of them.
     samples
-        Figures, one sample a shard.
+        Figures, one sample a shard and one of all replicas of the API.
     packed_instruments
         Of the shards that changed since the version the reader named.
     """
@@ -105,7 +106,7 @@ class BoardView:
 
 
 class BoardService:
-    """Keeps the latest update of every shard (a lost or a repeated one changes nothing) and the gates to the venues.
+    """Keeps the latest of shards and replicas (what is lost or repeated changes nothing) and the gates to the venues.
 
     Parameters
     ----------
@@ -119,6 +120,7 @@ class BoardService:
         self._updates: dict[str, PackedUpdate] = {}
         self._changed: dict[str, int] = {}
         self._heard_ns: dict[str, int] = {}
+        self._replicas = ReplicaFigures()
         self._gates = SharedGates(self._clock)
 
     async def push(self, update: PackedUpdate) -> None:
@@ -132,14 +134,23 @@ class BoardService:
 
     async def look(self, seen: int = 0) -> BoardView:
         """Everything that changed after version ``seen``."""
-        self._hide_silent()
+        silent_before_ns = self._clock.monotonic_ns() - int(SILENT_S * 1e9)
+        self._hide_silent(silent_before_ns)
         fresh = [update for name, update in self._updates.items() if self._changed[name] > seen]
         return BoardView(
             version=self._version,
             shards=tuple(update.status for update in self._updates.values()),
-            samples=tuple(update.sample for update in self._updates.values()),
+            samples=(
+                *(update.sample for update in self._updates.values()),
+                self._replicas.sample(silent_before_ns),
+            ),
             packed_instruments=tuple(one for update in fresh for one in update.instruments),
         )
+
+    async def tell(self, replica: str, sample: Sample, seen: int) -> BoardView:
+        """Take the figures of a replica of the API, and answer as :meth:`look`: one call for both."""
+        self._replicas.tell(replica, sample, self._clock.monotonic_ns())
+        return await self.look(seen)
 
     async def enter_gate(self, venue: str, key: str, weight: int, priority: int) -> None:
         """Wait until a shard may spend so much weight at a venue."""
@@ -158,9 +169,8 @@ class BoardService:
         self._updates[update.status.shard] = update
         self._changed[update.status.shard] = self._version
 
-    def _hide_silent(self) -> None:
+    def _hide_silent(self, before_ns: int) -> None:
         """A book that nobody keeps is not synced, whatever was said of it last."""
-        before_ns = self._clock.monotonic_ns() - int(SILENT_S * 1e9)
         for shard in [shard for shard, heard_ns in self._heard_ns.items() if heard_ns < before_ns]:
             del self._heard_ns[shard]
             update = self._updates[shard]

@@ -22,10 +22,13 @@ from msray.on_ray.gathered_ledger import GatheredLedger
 from msray.on_ray.ledger_actor import RemoteLedger
 from msray.on_ray.scaling import Load
 from msray.on_ray.session import API_APP, BOARD, LEDGER, find
-from msray.telemetry.metrics import Figures, Sample, exposition
+from msray.telemetry.families import COMMIT, COMMIT_SIGNALS
+from msray.telemetry.metrics import Figures, exposition
 
 LOOK_S = 0.2
 METRICS_KEPT_S = 1.0
+LEDGER_WITHIN_S = 5.0
+"""Of the ten seconds that Prometheus waits by default."""
 STALE_S = 5.0
 SERVE_LOGGING = {"log_level": "WARNING"}
 ROUTE_PREFIX = "/"
@@ -54,6 +57,8 @@ OPTIONS: dict[str, Any] = {
 class Watcher:
     """A replica's view of the board, refreshed behind the requests; see the protocols in ``api/state.py``.
 
+    Each look tells the board the figures of this replica, which go from there to all of them.
+
     Parameters
     ----------
     config
@@ -65,6 +70,7 @@ class Watcher:
     def __init__(self, config: ApiConfig, figures: Figures) -> None:
         self._config = config
         self._figures = figures
+        self._replica = secrets.token_hex(8)
         self._clock = SystemClock()
         self._snapshots: dict[str, InstrumentSnapshot] = {}
         self._view: BoardView | None = None
@@ -101,24 +107,44 @@ class Watcher:
         return found
 
     async def text(self) -> str:
-        """The figures of the whole system; the same from every replica, but for its own requests."""
+        """The figures of the whole system; the same from every replica.
+
+        Raises
+        ------
+        UnavailableError
+            If the board has not been seen yet: totals of nobody would be read as totals that began anew.
+        """
         async with self._turn:
             if self._clock.monotonic_ns() - self._text_ns > METRICS_KEPT_S * 1e9:
-                config = self._config
-                ledger = await RemoteLedger().sample(config.instruments, config.signal_types, config.active_window_s)
-                shards: Sequence[Sample] = self._view.samples if self._view else ()
-                self._text = exposition([self._figures.sample(), ledger, *shards])
+                self._text = await self._written()
                 self._text_ns = self._clock.monotonic_ns()
             return self._text
 
-    async def _look(self) -> None:
-        view = await answer(find(BOARD).look.remote(self._view.version if self._view else 0))
+    async def _written(self) -> str:
+        """All that can be told now; while the ledger is unavailable, its families have no values."""
+        config, ledger = self._config, None
+        with contextlib.suppress(UnavailableError, TimeoutError):
+            async with asyncio.timeout(LEDGER_WITHIN_S):
+                ledger = await RemoteLedger().sample(config.instruments, config.signal_types, config.active_window_s)
+        view = self._view or await self._look()
+        return _without_commits(exposition(view.samples)) if ledger is None else exposition([ledger, *view.samples])
+
+    async def _look(self) -> BoardView:
+        seen = self._view.version if self._view else 0
+        view: BoardView = await answer(find(BOARD).tell.remote(self._replica, self._figures.sample(), seen))
         self._view = view
         self._snapshots.update({snapshot.instrument: snapshot for snapshot in view.instruments})
         running = {name for shard in view.shards for name in shard.instruments}
         for gone in self._snapshots.keys() - running:
             del self._snapshots[gone]
         self._looked_ns = self._clock.monotonic_ns()
+        return view
+
+
+def _without_commits(text: str) -> str:
+    """Without labels they would be told as zeros, which Prometheus reads as a ledger that began anew."""
+    names = COMMIT.name, COMMIT_SIGNALS.name
+    return "".join(line for line in text.splitlines(keepends=True) if not any(name in line for name in names))
 
 
 class Api:

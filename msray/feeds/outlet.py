@@ -55,7 +55,9 @@ class Outlet:
         self._log = log
         self._queue: deque[LogEvent | Idle] = deque()
         self._bytes = 0
+        self._taken = 0
         self._waiting_for_room: list[Callable[[], None]] = []
+        self._waiting_for_turn: deque[tuple[int, asyncio.Event]] = deque()
         self._wake: Callable[[], None] = _nobody
 
     def __len__(self) -> int:
@@ -81,6 +83,13 @@ class Outlet:
             self.when_room(room.set)
             await room.wait()
 
+    async def caught_up(self) -> None:
+        """Wait until everything that is queued now has been taken."""
+        if self._queue:
+            turn = asyncio.Event()
+            self._waiting_for_turn.append((self._taken + len(self._queue), turn))
+            await turn.wait()
+
     def emit(self, event: LogEvent) -> None:
         """Log and queue an event; never waits."""
         if self._log is not None and not self._logged(self._log, event):
@@ -97,6 +106,9 @@ class Outlet:
         """The oldest event queued; there must be one."""
         event = self._queue.popleft()
         self._bytes -= _size(event)
+        self._taken += 1
+        while self._waiting_for_turn and self._waiting_for_turn[0][0] <= self._taken:
+            self._waiting_for_turn.popleft()[1].set()
         if self._waiting_for_room and self._bytes * 2 <= MOST_BYTES and len(self._queue) * 2 <= MOST_EVENTS:
             waiting, self._waiting_for_room = self._waiting_for_room, []
             for resume in waiting:

@@ -131,4 +131,5 @@ class Snapshots:
             self.problems.pop(instrument_id, None)
             frames = Frames.of([answer], self._clock.now_ns(), place.hint)
             self._outlet.emit(Arrived(client.venue.name, frames))
+            await self._outlet.caught_up()  # or who has not seen the answer yet would ask again
             return

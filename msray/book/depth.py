@@ -171,6 +171,16 @@ class L2Book:
         """Whether a tick lies in the covered range: what a snapshot showed, kept true since."""
         return bool(tick <= self.arena[k.ASK_EDGE] if side else tick >= self.arena[k.BID_EDGE])
 
+    @property
+    def is_near_edge(self) -> bool:
+        """Whether the touch is in the outer eighth of the covered range, or beyond: time for a fresh snapshot."""
+        arena = self.arena
+        low, high = int(arena[k.BID_EDGE]), int(arena[k.ASK_EDGE])
+        if low == k.NO_BID or high == k.NO_ASK:
+            return False
+        bid, ask = int(arena[k.BEST_BID]), int(arena[k.BEST_ASK])
+        return 8 * min(bid - low, high - ask) < high - low
+
     def levels(self, side: int | None = None, limit: int | None = None) -> Levels:
         """Levels best first, bids then asks.
 

@@ -23,6 +23,8 @@ class SyncLimits:
         Pause after a failed or stale snapshot: the first, doubled each time up to the last.
     audit_every_ns
         Pace of audits while synced; 0 switches them off.
+    renew_every_ns
+        Pace of those that are wished for sooner.
     """
 
     buffer_messages: int = 50_000
@@ -33,6 +35,7 @@ class SyncLimits:
     retry_first_ns: int = SECOND // 2
     retry_last_ns: int = 30 * SECOND
     audit_every_ns: int = 300 * SECOND
+    renew_every_ns: int = 60 * SECOND
 
 
 class SnapshotPace:
@@ -51,6 +54,7 @@ class SnapshotPace:
         self._retry_ns = 0
         self._retries = 0
         self._audit_ns = 0
+        self._last_ns = 0
 
     def start(self, now_ns: int) -> None:
         """The stream (re)starts: first events may take a while."""
@@ -60,11 +64,16 @@ class SnapshotPace:
     def synced(self, now_ns: int) -> None:
         """A snapshot served; pauses are short again, the next one is an audit."""
         self._retries = 0
+        self._last_ns = now_ns
         self._audit_ns = now_ns + self._limits.audit_every_ns
+
+    def wish(self) -> None:
+        """An audit is wanted soon: the next one need not wait for its time."""
+        self._audit_ns = min(self._audit_ns, self._last_ns + self._limits.renew_every_ns)
 
     def asked(self, now_ns: int) -> None:
         """A request is on its way."""
-        self._asked_ns = now_ns
+        self._asked_ns = self._last_ns = now_ns
         self._audit_ns = now_ns + self._limits.audit_every_ns
 
     def answered(self) -> None:

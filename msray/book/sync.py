@@ -324,6 +324,10 @@ class BookSync:
             return False
         return self._pace.is_due(now_ns, is_synced=self.is_synced, is_needed=self._needs_snapshot)
 
+    def wish_audit(self) -> None:
+        """A fresh snapshot is of use before the next audit is due: the touch comes near the edge of what is known."""
+        self._pace.wish()
+
     def requested(self, now_ns: int) -> None:
         """A snapshot has been asked for. From here on, depth messages are kept for an audit while synced."""
         self._pace.asked(now_ns)

@@ -39,6 +39,12 @@ class Lane:
         for gap in self.sync.disconnected(local_ns):
             self.engine.fold(gap)
 
+    def wants_snapshot(self, now_ns: int) -> bool:
+        """Whether a driver should fetch a snapshot now; ``now_ns`` is local time."""
+        if self.engine.is_synced and self.engine.book.is_near_edge:
+            self.sync.wish_audit()
+        return self.sync.wants_snapshot(now_ns)
+
     def begin(self, sync: BookSync, engine: PredictionEngine, local_ns: int) -> None:
         """Start over with new machines; what was counted goes on."""
         self.disconnected(local_ns)

@@ -80,7 +80,7 @@ class Pipeline:
 
     def wants_snapshots(self, now_ns: int) -> list[str]:
         """Ids of the instruments for which a driver should fetch a snapshot now; ``now_ns`` is local time."""
-        return [name for name, lane in self.lanes.items() if lane.sync.wants_snapshot(now_ns)]
+        return [name for name, lane in self.lanes.items() if lane.wants_snapshot(now_ns)]
 
     def _begin(self, event: Began) -> None:
         """Be as the run was when it began; what one before it learned is not known to it."""

@@ -204,3 +204,22 @@ def test_levels_can_be_limited() -> None:
     levels = book.levels(limit=3)
 
     assert levels["tick"].tolist() == [49, 48, 47, 60, 61, 62]
+
+
+def test_the_touch_is_near_the_edge_in_the_outer_eighth_of_what_is_known() -> None:
+    book = L2Book(X)
+    book.load(rows([(0, 1000, 1), (0, 920, 1), (1, 1001, 1), (1, 1080, 1)]), 2)  # 160 ticks are known
+    assert not book.is_near_edge
+
+    book.apply(rows([(0, 1060, 1), (1, 1001, 0), (1, 1060, 1)]))
+    assert not book.is_near_edge
+
+    book.apply(rows([(1, 1060, 0), (1, 1061, 1)]))
+    assert book.is_near_edge
+
+
+def test_a_book_that_is_known_whole_has_no_edge() -> None:
+    book = L2Book(X)
+    book.load(rows([(0, 1000, 1), (1, 1001, 1)]), 1000)
+
+    assert not book.is_near_edge

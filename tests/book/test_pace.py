@@ -131,3 +131,27 @@ def test_a_pause_holds_whatever_is_wanted(synced: bool) -> None:
 
     assert not due(of, 0.4, synced=synced)
     assert due(of, 0.5, synced=synced)
+
+
+def test_an_audit_that_is_wished_for_comes_sooner_but_not_again_and_again() -> None:
+    of = pace()
+    of.synced(START_NS)
+    of.wish()
+    assert not due(of, 59.9, synced=True)
+    assert due(of, 60.0, synced=True)
+
+    of.asked(START_NS + 60 * SECOND)
+    of.answered()
+    of.wish()
+
+    assert not due(of, 119.9, synced=True)
+    assert due(of, 120.0, synced=True)
+
+
+def test_where_audits_are_switched_off_a_wish_is_too() -> None:
+    of = pace(audit_every_ns=0)
+    of.synced(START_NS)
+
+    of.wish()
+
+    assert not due(of, 1000.0, synced=True)

@@ -140,3 +140,16 @@ def test_quality_gathers_what_every_machine_counted() -> None:
     assert (quality.old_messages, quality.repeated_trades) == (1, 1)
     assert (quality.crossed, quality.gaps) == (1, 1)
     assert quality.clock_offset_ms == 1.0
+
+
+def test_a_snapshot_is_wanted_early_where_the_touch_nears_the_edge_of_what_is_known() -> None:
+    one = lane()
+    one.feed(record(SNAPSHOT, [(0, 100, 5), (0, 84, 5), (1, 102, 5), (1, 116, 5)], first_id=2, last_id=10))
+    one.feed(depth(11, (0, 99, 1)))
+    a_minute_later = START_NS + 61 * SECOND
+    calm = one.wants_snapshot(a_minute_later)
+
+    one.feed(concatenate([depth(12, (1, 102, 0)), depth(13, (0, 114, 1))]))
+
+    assert not calm
+    assert one.wants_snapshot(a_minute_later)

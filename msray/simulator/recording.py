@@ -133,7 +133,9 @@ class RecordingSource:
                 depths.append(line)
         instrument = infer_instrument(*key, [snapshot] if snapshot else depths)
         price, size = _digits(snapshot or depths[0])
-        listed = Listed(instrument=instrument, snapshot=snapshot, price_digits=price, size_digits=size)
+        listed = Listed(
+            instrument=instrument, snapshot=snapshot, price_digits=price, size_digits=size, is_recorded=True
+        )
         return _Chain(paths, listed, has_snapshot_ahead=snapshot is not None)
 
     def _lines(self, path: Path) -> Iterator[tuple[int, bytes]]:

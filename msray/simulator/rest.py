@@ -170,7 +170,7 @@ class MarketApi:
             raise RefusedError(503, -1001, "Internal error; unable to process your request. Please try again.")
         older = 1 + int(detail * self._faults.plan.stale_messages) if fault is Fault.STALE_SNAPSHOT else 0
         try:
-            body = listing.snapshot(limit, older=older)
+            body = listing.snapshot(limit, self._clock.monotonic_ns() / 1e9, older=older)
         except UnavailableError as error:
             raise RefusedError(503, -1001, f"Internal error; {error}.") from error
         if fault is Fault.SLOW_SNAPSHOT:

@@ -50,12 +50,15 @@ class Listed:
         The book it opens with, as the venue's JSON, or None where none is known.
     price_digits, size_digits
         Decimals of its strings on the wire; 0 for those of its venue.
+    is_recorded
+        Nothing is known of the market but that snapshot and what followed it.
     """
 
     instrument: Instrument
     snapshot: bytes | None
     price_digits: int = 0
     size_digits: int = 0
+    is_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,19 @@
 """The live source against the simulator: real sockets, real REST, faults on purpose."""
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from msray.book import L2Book
+from msray.book import L2Book, SyncLimits
 from msray.clock import SystemClock
 from msray.errors import UnavailableError, UnknownNameError, UsageError
+from msray.features import NAMES
 from msray.feeds.listings import fetch_listings
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
@@ -17,10 +21,11 @@ from msray.feeds.polled import PolledSource
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recorder import SequenceWatch
-from msray.feeds.replay import open_replay
+from msray.feeds.replay import drive, open_replay
 from msray.feeds.stream import DataStreamer
 from msray.market import DEPTH, REFRESH, SNAPSHOT, Instrument, Records
-from msray.prediction import Arrived, LogEvent, Requested
+from msray.prediction import Arrived, DetectionConfig, LogEvent, Pipeline, Requested
+from msray.prediction.engine import Rows
 from msray.simulator.books import BookView
 from msray.simulator.faults import FaultPlan
 from msray.simulator.recording import RecordingSource
@@ -160,6 +165,48 @@ async def test_a_recording_through_one_socket_is_the_recording(data_dir: Path) -
     assert messages(frame_rows(events)) == messages(frame_rows(list(replay.events())))
     sync = watch.syncs["binance_usdm:BTCUSDT"]
     assert (sync.state, sync.counts.gaps) == ("synced", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_recorded_market_that_is_audited_is_the_recording_to_the_last_feature(data_dir: Path) -> None:
+    paths = [data_dir / "binance_2024-08-08_multi_venue"]
+    replay, again = open_replay(paths), open_replay(paths)
+    played_rows, replayed_rows = Kept(), Kept()
+    async with Simulator(RecordingSource(paths), settings(speed=20.0, one_socket=True)) as simulator:
+        source = WebSocketSource(simulator.url, one_socket=True, rng=random.Random(1))
+        live = Pipeline(replay.instruments, DetectionConfig(), limits=OFTEN, sink=played_rows.of)
+
+        events = await follow(DataStreamer(replay.instruments, source), live, played(simulator))
+
+    drive(again, Pipeline(again.instruments, DetectionConfig(), sink=replayed_rows.of))
+    asked = [event.instrument for event in events if isinstance(event, Requested)]
+    assert all(asked.count(one.id) >= 2 for one in replay.instruments)
+    assert sum(lane.sync.counts.audits_unusable for lane in live.lanes.values()) >= 5
+    assert played_rows.digests() == replayed_rows.digests()
+
+
+OFTEN = SyncLimits(audit_every_ns=11_000_000_000, renew_every_ns=11_000_000_000)
+
+
+class Kept:
+    """Row sinks of a pipeline that keep digests of all they were given but latencies, however it came in batches."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Any]] = {}
+
+    def of(self, instrument: str) -> Callable[[Rows], None]:
+        columns = self._of[instrument] = [hashlib.sha256() for _ in range(3)]
+
+        def keep(rows: Rows) -> None:
+            told = rows.messages["last_id"], rows.bests, np.delete(rows.values, NAMES.index("feed_latency_ms"), axis=1)
+            for digest, column in zip(columns, told, strict=True):
+                digest.update(column.tobytes())
+
+        return keep
+
+    def digests(self) -> dict[str, list[str]]:
+        return {name: [column.hexdigest() for column in columns] for name, columns in self._of.items()}
 
 
 async def test_a_polled_market_brings_a_snapshot_and_then_what_has_changed(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class BoardService:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._version = 0
+        self._version = self._clock.now_ns()  # beyond what a reader saw of a board before this one
         self._updates: dict[str, PackedUpdate] = {}
         self._changed: dict[str, int] = {}
         self._heard_ns: dict[str, int] = {}

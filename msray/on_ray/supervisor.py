@@ -44,7 +44,12 @@ class ShardHost:
         await asyncio.Event().wait()
 
     async def run(self, plan: ShardPlan) -> None:
-        """Run a shard until it is stopped or fails; where one runs already, wait for its end."""
+        """Run a shard until it is stopped or fails; where it runs already, wait for its end.
+
+        Another one that is still here is stopped first: the supervisor could not reach it and let it go on elsewhere.
+        """
+        if await self.busy_with() not in ("", plan.name):
+            await self.stop()
         if not self._is_busy:
             self._shard = _shard(plan)
             self._running = asyncio.create_task(self._shard.run())

@@ -35,8 +35,9 @@ def is_gone(said: str, host: str, runs: Callable[[int], bool]) -> bool:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process of this host is at work; a zombie, which has no command line any more, is not."""
+    """Whether a process of this host is at work; a zombie is not."""
     try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
     except OSError:
         return False
+    return state not in "ZX"

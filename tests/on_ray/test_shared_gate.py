@@ -53,7 +53,10 @@ async def test_a_refusal_closes_the_gate_for_every_shard(cluster: None) -> None:
     await asyncio.wait_for(one.enter("x", 10), 10)
 
     assert one.refused(429, 1.0) == 1.0
-    started = time.monotonic()
-    await asyncio.wait_for(other.enter("y", 10), 10)
+    waited_s = []
+    for _ in range(5):  # the board hears of it within a call or two
+        started = time.monotonic()
+        await asyncio.wait_for(other.enter("y", 10), 10)
+        waited_s.append(time.monotonic() - started)
 
-    assert time.monotonic() - started > 0.8
+    assert max(waited_s) > 0.8

@@ -53,6 +53,27 @@ async def _shard_cpu(url: str, is_fast: bool) -> float:
         return await _rate(url, lambda: sum(int(one.quality["depth_messages"] or 0) for one in shard.snapshots()))
 
 
+def longest_turns_ms(url: str, seconds: float) -> list[float]:
+    """CPU time of each callback of the loop of a shard of everything, longest first, its start left out."""
+    return sorted(asyncio.run(_turns_ms(url, seconds)), reverse=True)
+
+
+async def _turns_ms(url: str, seconds: float) -> list[float]:
+    found: list[float] = []
+    run = asyncio.Handle._run  # type: ignore[attr-defined]
+
+    def timed(handle: asyncio.Handle) -> None:
+        before = time.thread_time()
+        run(handle)
+        found.append((time.thread_time() - before) * 1e3)
+
+    async with _shard(url):
+        asyncio.Handle._run = timed  # type: ignore[attr-defined]
+        await asyncio.sleep(seconds)
+        asyncio.Handle._run = run  # type: ignore[attr-defined]
+        return found
+
+
 def socket_cpu(url: str, is_fast: bool) -> float:
     """Depth messages a CPU second of a client that only takes frames off the socket, as the shard does."""
     return asyncio.run(_socket_cpu(url, open_fast if is_fast else open_plain))

@@ -1,6 +1,6 @@
 """The live path: a shard from socket to stored signal, the ledger through Ray, the API through Serve.
 
-    python jobs/measure_live.py [--json] [--runs 3] [--data FOLDER] [--only shard,memory,kill,ledger,latency,post]
+    python jobs/measure_live.py [--json] [--runs 3] [--data FOLDER] [--only shard,memory,loop,kill,ledger,latency,post]
 
 A simulator plays in a process of its own. Rates of a shard count CPU seconds of its process, so that they do not depend
 on how fast the simulator sends.
@@ -18,11 +18,12 @@ from figures import Figure, arguments, report
 from live_api import post_figures
 from live_kill import kill_figures, plan
 from live_ledger import latency_figures, ledger_figures
-from live_shard import memory, shard_cpu, socket_cpu
+from live_shard import longest_turns_ms, memory, shard_cpu, socket_cpu
 
 from msray.simulator.process import simulating
 
 FOLDER = "binance_2024-08-08_multi_venue"
+LOOP_S = 30.0
 MANY = tuple(f"binance_usdm:S{number:02d}USDT" for number in range(32))
 
 
@@ -92,6 +93,23 @@ def _memory(_options: Any) -> list[Figure]:
     return [Figure(name="shard memory, 32 instruments", value=round(megabytes, 1), unit="MB", goal=250.0, how=how)]
 
 
+def _loop(options: Any) -> list[Figure]:
+    """What waits while the loop does something else: 32 made-up instruments, and a real market, at their own pace."""
+    sources = {"32 made-up instruments": ("--synthetic", "--instruments", ",".join(MANY), "--no-wait")}
+    if (options.data / FOLDER).is_dir():
+        sources[FOLDER] = ("--recording", str(options.data / FOLDER))
+    figures = []
+    for name, words in sources.items():
+        with simulating(*words, "--speed", "1") as listening:
+            turns = apart(longest_turns_ms, listening(), LOOP_S)
+        how = f"{name}, 1x, {LOOP_S:g} s after its books are synced, CPU time of {len(turns)} callbacks"
+        for which, at in (("longest", 0), ("99.9 %", len(turns) // 1000)):
+            figures.append(
+                Figure(name=f"turn of a shard's loop: {which}", value=round(turns[at], 2), unit="ms", goal=2.0, how=how)
+            )
+    return figures
+
+
 def _kill(_options: Any) -> list[Figure]:
     words = ("--synthetic", "--instruments", ",".join(MANY[:3]), "--speed", "1", "--no-wait")
     with simulating(*words) as listening, tempfile.TemporaryDirectory() as folder:
@@ -112,7 +130,15 @@ def _post(_options: Any) -> list[Figure]:
     return asyncio.run(post_figures())
 
 
-_PARTS = {"shard": _shard, "memory": _memory, "kill": _kill, "ledger": _ledger, "latency": _latency, "post": _post}
+_PARTS = {
+    "shard": _shard,
+    "memory": _memory,
+    "loop": _loop,
+    "kill": _kill,
+    "ledger": _ledger,
+    "latency": _latency,
+    "post": _post,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -111,7 +111,7 @@ def _loop(options: Any) -> list[Figure]:
 
 
 def _kill(_options: Any) -> list[Figure]:
-    words = ("--synthetic", "--instruments", ",".join(MANY[:3]), "--speed", "1", "--no-wait")
+    words = ("--synthetic", "--instruments", ",".join(MANY[:15]), "--speed", "1", "--no-wait")
     with simulating(*words) as listening, tempfile.TemporaryDirectory() as folder:
         return apart(kill_figures, asyncio.run(plan(listening(), Path(folder))))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,7 @@ class ShardHost:
         self._shard: FeedShard | None = None
         self._running: asyncio.Task[None] | None = None
         warm_up()
+        gc.freeze()  # what is loaded by now stays: the collector need not walk it while frames wait
 
     async def busy_with(self) -> str:
         """Name of the shard that runs here, if any."""

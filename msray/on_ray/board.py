@@ -1,6 +1,5 @@
 """The board: the latest of every shard, for whoever wants to look, and the REST weight that all shards share."""
 
-import asyncio
 import pickle
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,70 +11,12 @@ from msray.api.state import InstrumentSnapshot
 from msray.clock import Clock, SystemClock
 from msray.on_ray.replica_figures import ReplicaFigures
 from msray.on_ray.session import BOARD, start_actor
-from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shard_report import PackedUpdate, ShardStatus
 from msray.on_ray.shared_gate import SharedGates
 from msray.telemetry.metrics import Sample
 
 SILENT_S = 5.0
 """After which a silent shard's books and a silent replica's gauges are not shown: it is gone, or hangs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardStatus:
-    """A shard, in a line."""
-
-    shard: str
-    holder: str
-    started_ns: int
-    instruments: tuple[str, ...]
-    signals_stored: int
-    signals_waiting: int
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedUpdate:
-    """A shard's update as it travels: instruments are packed one by one, and opened by whoever looks at them.
-
-    Attributes
-    ----------
-    number
-        Grows by one an update of a run.
-    status
-        The shard.
-    sample
-        Its figures.
-    instruments
-        Pickled snapshots.
-    """
-
-    number: int
-    status: ShardStatus
-    sample: Sample
-    instruments: tuple[bytes, ...]
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """Grows with every update of a shard, through its runs."""
-        return self.status.started_ns, self.number
-
-
-async def packed(update: ShardUpdate) -> PackedUpdate:
-    """Pack an update, an instrument a turn of the loop."""
-    instruments = []
-    for snapshot in update.instruments:
-        instruments.append(pickle.dumps(snapshot))
-        await asyncio.sleep(0)
-    status = ShardStatus(
-        shard=update.shard,
-        holder=update.holder,
-        started_ns=update.started_ns,
-        instruments=tuple(snapshot.instrument for snapshot in update.instruments),
-        signals_stored=update.signals_stored,
-        signals_waiting=update.signals_waiting,
-        problems=update.problems,
-    )
-    return PackedUpdate(number=update.number, status=status, sample=update.sample, instruments=tuple(instruments))
 
 
 @dataclass(frozen=True, kw_only=True)

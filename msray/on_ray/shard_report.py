@@ -1,5 +1,7 @@
 """What a shard tells about itself: plain values, a few times a second."""
 
+import asyncio
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,6 +50,64 @@ class ShardUpdate:
     signals_stored: int
     signals_waiting: int
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardStatus:
+    """A shard, in a line."""
+
+    shard: str
+    holder: str
+    started_ns: int
+    instruments: tuple[str, ...]
+    signals_stored: int
+    signals_waiting: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedUpdate:
+    """A shard's update as it travels: instruments are packed one by one, and opened by whoever looks at them.
+
+    Attributes
+    ----------
+    number
+        Grows by one an update of a run.
+    status
+        The shard.
+    sample
+        Its figures.
+    instruments
+        Pickled snapshots.
+    """
+
+    number: int
+    status: ShardStatus
+    sample: Sample
+    instruments: tuple[bytes, ...]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Grows with every update of a shard, through its runs."""
+        return self.status.started_ns, self.number
+
+
+async def packed(update: ShardUpdate) -> PackedUpdate:
+    """Pack an update, an instrument a turn of the loop."""
+    instruments = []
+    for snapshot in update.instruments:
+        instruments.append(pickle.dumps(snapshot))
+        await asyncio.sleep(0)
+    status = ShardStatus(
+        shard=update.shard,
+        holder=update.holder,
+        started_ns=update.started_ns,
+        instruments=tuple(snapshot.instrument for snapshot in update.instruments),
+        signals_stored=update.signals_stored,
+        signals_waiting=update.signals_waiting,
+        problems=update.problems,
+    )
+    return PackedUpdate(number=update.number, status=status, sample=update.sample, instruments=tuple(instruments))
 
 
 def snapshot_of(lane: Lane, state: str) -> InstrumentSnapshot:

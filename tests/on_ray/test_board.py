@@ -1,9 +1,9 @@
 """The board: what it shows of shards and replicas, and of those that say nothing any more."""
 
 from msray.api.state import InstrumentSnapshot
-from msray.on_ray.board import SILENT_S, BoardService, PackedUpdate, packed
+from msray.on_ray.board import SILENT_S, BoardService
 from msray.on_ray.replica_figures import ENDED_S
-from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shard_report import PackedUpdate, ShardUpdate, packed
 from msray.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS, STREAM_SOCKETS
 from msray.telemetry.metrics import Figures, Sample, exposition
 from tests.feeds.clocks import ManualClock

@@ -9,10 +9,9 @@ from pydantic import SecretStr
 
 from msray.api.config import ApiConfig
 from msray.api.state import InstrumentSnapshot
-from msray.on_ray.board import packed
 from msray.on_ray.environment import free_port
 from msray.on_ray.serving import start_api
-from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shard_report import ShardUpdate, packed
 from msray.store.ledger_records import Batch
 from tests.api.streaming import Streaming, ending, receive, seqs
 from tests.on_ray.sessions import started

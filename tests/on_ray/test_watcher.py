@@ -10,9 +10,9 @@ import pytest
 from msray.api.config import ApiConfig
 from msray.errors import UnavailableError
 from msray.on_ray import serving
-from msray.on_ray.board import BoardService, packed
+from msray.on_ray.board import BoardService
 from msray.on_ray.serving import Watcher
-from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shard_report import ShardUpdate, packed
 from msray.telemetry.families import COMMIT, COMMIT_SIGNALS, GAPS, HTTP_REQUESTS, OUTBOX
 from msray.telemetry.metrics import Figures, Sample
 from tests.feeds.clocks import ManualClock, settle

@@ -10,7 +10,8 @@ from figures import Figure
 from msray.book import create_synthetic_order_book_data
 from msray.market import Records, Signal, signal_id
 from msray.on_ray import session
-from msray.on_ray.ledger_actor import RemoteLedger, start_ledger
+from msray.on_ray.ledger_actor import start_ledger
+from msray.on_ray.remote_ledger import RemoteLedger
 from msray.prediction import DetectionConfig, PredictionEngine
 from msray.store.ledger_records import Batch
 from msray.store.spool import Spool

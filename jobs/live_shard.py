@@ -110,18 +110,6 @@ async def _rate(url: str, count: Callable[[], int]) -> float:
     return (seen - first) / (idle_s - cpu_s)
 
 
-def memory(url: str) -> float:
-    """Proportional set of a process with one shard, in MB."""
-    return asyncio.run(_memory(url))
-
-
-async def _memory(url: str) -> float:
-    async with _shard(url):
-        await asyncio.sleep(20)
-        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
-
-
 @contextlib.asynccontextmanager
 async def _shard(
     url: str, *, one_socket: bool = False, is_fast: bool = False, usual_interval_s: float = 0.0

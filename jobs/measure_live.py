@@ -10,15 +10,15 @@ import asyncio
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from figures import Figure, arguments, report
 from live_api import post_figures
-from live_kill import kill_figures, plan
+from live_hosts import kill_figures, memory_figures, plan
 from live_ledger import latency_figures, ledger_figures
-from live_shard import longest_turns_ms, memory, shard_cpu, socket_cpu
+from live_shard import longest_turns_ms, shard_cpu, socket_cpu
 
 from msray.simulator.process import simulating
 
@@ -86,11 +86,7 @@ def _shard(options: Any) -> list[Figure]:
 
 
 def _memory(_options: Any) -> list[Figure]:
-    words = ("--synthetic", "--instruments", ",".join(MANY), "--speed", "1", "--no-wait")
-    with simulating(*words) as listening:
-        megabytes = apart(memory, listening())
-    how = "32 made-up instruments, proportional set after 20 s; Ray's worker process is not in it"
-    return [Figure(name="shard memory, 32 instruments", value=round(megabytes, 1), unit="MB", goal=250.0, how=how)]
+    return _of_hosts(memory_figures, MANY, books=len(MANY))
 
 
 def _loop(options: Any) -> list[Figure]:
@@ -111,9 +107,13 @@ def _loop(options: Any) -> list[Figure]:
 
 
 def _kill(_options: Any) -> list[Figure]:
-    words = ("--synthetic", "--instruments", ",".join(MANY[:15]), "--speed", "1", "--no-wait")
+    return _of_hosts(kill_figures, MANY[:15], books=3)
+
+
+def _of_hosts(measure: Callable[[Any], list[Figure]], instruments: Sequence[str], books: int) -> list[Figure]:
+    words = ("--synthetic", "--instruments", ",".join(instruments), "--speed", "1", "--no-wait")
     with simulating(*words) as listening, tempfile.TemporaryDirectory() as folder:
-        return apart(kill_figures, asyncio.run(plan(listening(), Path(folder))))
+        return apart(measure, asyncio.run(plan(listening(), Path(folder), books)))
 
 
 def _ledger(options: Any) -> list[Figure]:

@@ -1,7 +1,6 @@
-"""``msray`` as a process of its own, and a port for another."""
+"""``msray`` as a process of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -28,10 +27,3 @@ def address(process: subprocess.Popen[str]) -> str:
     line = process.stderr.readline()
     assert line.startswith("listening on http://"), line + process.stderr.read()
     return line.split()[2].rstrip(",").removeprefix("http://")
-
-
-def free_port() -> int:
-    """A port where nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

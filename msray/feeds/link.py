@@ -10,6 +10,9 @@ from msray.feeds.websocket import Socket
 from msray.prediction import Arrived
 from msray.venues import Frames
 
+GATHER_S = 0.001
+"""While frames keep coming, a batch is handed on so often: what a batch costs is shared by all that it gathered."""
+
 _MOST_HELD_BYTES = 32 << 20
 _LEAVING = b"serverShutdown"
 
@@ -53,7 +56,8 @@ class Link:
         self._held: list[Arrived] | None = [] if is_held else None
         self._held_bytes = 0
         self._socket: Socket | None = None
-        self._call_soon = asyncio.get_running_loop().call_soon
+        self._loop = asyncio.get_running_loop()
+        self._flushed_s = -GATHER_S
 
     @property
     def ended(self) -> "asyncio.Future[str]":
@@ -68,7 +72,7 @@ class Link:
     def take(self, payload: bytes | bytearray | memoryview) -> None:
         """One message of the socket."""
         if not self._batch:
-            self._call_soon(self.flush)
+            self._flush_soon()
         if self._batch.add(payload):
             self.flush()
 
@@ -76,6 +80,7 @@ class Link:
         """Hand on what has been gathered."""
         if not self._batch:
             return
+        self._flushed_s = self._loop.time()
         self.is_leaving = self.is_leaving or self._batch.mentions(_LEAVING)
         arrived = Arrived(self._venue, self._batch.take())
         self._seen(arrived.frames)
@@ -109,6 +114,14 @@ class Link:
         """End the socket; nothing is handed on after this."""
         self.flush()
         await self._open_socket.close()
+
+    def _flush_soon(self) -> None:
+        """When the loop turns; but soon after a batch, once so much time has gone by since."""
+        at_s = self._flushed_s + GATHER_S
+        if self._loop.time() >= at_s:
+            self._loop.call_soon(self.flush)
+        else:
+            self._loop.call_at(at_s, self.flush)
 
     @property
     def _open_socket(self) -> Socket:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import socket
 import sys
 from typing import Any
@@ -20,6 +21,9 @@ long wait where open sockets or a node end, since shards have been stopped befor
 _PROXY_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT")
 """Of each cluster's HAProxy; with Ray's defaults, two clusters on one machine would want the same."""
 
+_QUIET_PORTS = range(20_000, 32_000)
+"""Above those of Ray's workers, below those that Linux gives to outgoing connections."""
+
 
 def prepare() -> None:
     """Set what the user has not set; a program that is in a cluster already keeps that cluster's mode."""
@@ -37,14 +41,14 @@ def prepare() -> None:
 
 def proxy_ports() -> dict[str, str]:
     """Variables for a cluster that is about to be started: ports that are free, but for those the user has set."""
-    return {name: os.environ.get(name, str(free_port(0))) for name in _PROXY_PORTS}
+    return {name: os.environ.get(name, str(free_port())) for name in _PROXY_PORTS}
 
 
-def free_port(first: int) -> int:
-    """A port that is free now: this one or one of the next 99, any where it is 0; 0 if there is none."""
-    for port in range(first, first + 100) if first else (0,):
+def free_port(first: int = 0) -> int:
+    """A port that is free now: this one or one of the next 99, where it is 0 any that stays so; 0 if there is none."""
+    for port in range(first, first + 100) if first else random.sample(_QUIET_PORTS, 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("0.0.0.0", port))
-            return int(probe.getsockname()[1])
+            return port
     return 0

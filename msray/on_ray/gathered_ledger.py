@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from msray.on_ray.calls import answer
-from msray.on_ray.ledger_actor import RemoteLedger
+from msray.on_ray.remote_ledger import RemoteLedger
 from msray.store.ledger_records import Batch, Receipt
 
 MAX_SIGNALS = 500
@@ -14,7 +14,7 @@ MAX_SIGNALS = 500
 
 
 class GatheredLedger(RemoteLedger):
-    """As :class:`~msray.on_ray.ledger_actor.RemoteLedger`; batches that come during a call share the next.
+    """As :class:`~msray.on_ray.remote_ledger.RemoteLedger`; batches that come during a call share the next.
 
     Nothing waits for company: a lone batch is sent at once. Each batch has an outcome of its own. One call at a time,
     since a second one under way only makes both smaller.

@@ -54,7 +54,7 @@ def start_head(state_dir: Path) -> Head:
         try:
             return _start(state_dir, free_port(DASHBOARD_PORT))
         except UnavailableError:  # another cluster may have taken the port in the seconds until its dashboard opened it
-            return _start(state_dir, free_port(0))
+            return _start(state_dir, free_port())
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _start(state_dir: Path, dashboard_port: int) -> Head:
-    port = free_port(0)
+    port = free_port()
     command = [
         _ray(),
         "start",

@@ -19,7 +19,7 @@ from msray.errors import UnavailableError
 from msray.on_ray.board import BoardView
 from msray.on_ray.calls import answer
 from msray.on_ray.gathered_ledger import GatheredLedger
-from msray.on_ray.ledger_actor import RemoteLedger
+from msray.on_ray.remote_ledger import RemoteLedger
 from msray.on_ray.scaling import Load
 from msray.on_ray.session import API_APP, BOARD, LEDGER, find
 from msray.telemetry.families import COMMIT, COMMIT_SIGNALS

@@ -13,8 +13,8 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from msray.clock import SystemClock
 from msray.errors import UnavailableError
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
-from msray.on_ray.ledger_actor import RemoteLedger
 from msray.on_ray.ray_figures import RayFigures
+from msray.on_ray.remote_ledger import RemoteLedger
 from msray.on_ray.session import BOARD, SUPERVISOR, find, start_actor
 from msray.on_ray.shard_report import ShardUpdate, packed
 from msray.on_ray.shared_gate import RemoteGate

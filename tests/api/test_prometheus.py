@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from msray.on_ray.environment import free_port
 from tests.api.service import A_SIGNAL
-from tests.commands import address, free_port, start
+from tests.commands import address, start
 from tests.waiting import eventually
 
 KEY = "0123456789abcdef-sesame"

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.commands import free_port
+from msray.on_ray.environment import free_port
 from tests.end_to_end.running import family, get, kill, msray, processes_in, simulator, start, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import free_port
+from msray.on_ray.environment import free_port
 from tests.end_to_end.running import REPOSITORY, environment, family, get, kill, simulator, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]

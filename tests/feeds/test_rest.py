@@ -13,8 +13,8 @@ from msray.errors import FeedError, UnavailableError
 from msray.feeds import rest
 from msray.feeds.budget import SnapshotBudget
 from msray.feeds.rest import BudgetGate, RestClient
+from msray.on_ray.environment import free_port
 from msray.venues import VENUES
-from tests.commands import free_port
 from tests.feeds.clocks import ManualClock, settle
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

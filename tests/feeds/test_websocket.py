@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 from msray.errors import UsageError
 from msray.feeds.dial import dial
 from msray.feeds.websocket import MOST_FRAME_BYTES, Refused, Socket
-from tests.commands import free_port
+from msray.on_ray.environment import free_port
 from tests.waiting import standstill, until
 
 Handler = Callable[[ServerConnection], Awaitable[None]]

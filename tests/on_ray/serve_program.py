@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.commands import free_port
+from msray.on_ray.environment import free_port
 from tests.end_to_end.running import environment, family
 
 PROGRAM = """

@@ -8,7 +8,7 @@ import pytest
 
 from msray.errors import UnavailableError
 from msray.on_ray import session
-from tests.commands import free_port
+from msray.on_ray.environment import free_port
 from tests.end_to_end.running import environment
 
 PROGRAM = """

@@ -32,7 +32,7 @@ class Cluster(NamedTuple):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    port = free_port(0)
+    port = free_port()
     with started(tmp_path_factory.mktemp("ray")) as session:
         url = SecretStr(str(session.ledger_path))
         start_api(ApiConfig(port=port, ledger_url=url, api_key=SecretStr("sesame")))

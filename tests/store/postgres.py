@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.commands import free_port
+from msray.on_ray.environment import free_port
 
 SERVER = shutil.which("postgres") or "/usr/lib/postgresql/15/bin/postgres"
 WHY_NOT = "" if Path(SERVER).exists() else "no PostgreSQL server binary on this machine"

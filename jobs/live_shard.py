@@ -1,4 +1,4 @@
-"""A shard, and a client that does nothing, on the same simulated stream."""
+"""A shard, and a client that does nothing, on the same simulated stream, and on the loop that Ray gives its actors."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from msray.cli.http import get_json
 from msray.detectors import Calibration
@@ -45,7 +47,7 @@ class _NoLedger:
 
 def shard_cpu(url: str, is_fast: bool) -> float:
     """Depth messages a CPU second of a shard."""
-    return asyncio.run(_shard_cpu(url, is_fast))
+    return uvloop.run(_shard_cpu(url, is_fast))
 
 
 async def _shard_cpu(url: str, is_fast: bool) -> float:
@@ -54,7 +56,10 @@ async def _shard_cpu(url: str, is_fast: bool) -> float:
 
 
 def longest_turns_ms(url: str, seconds: float) -> list[float]:
-    """CPU time of each callback of the loop of a shard of everything, longest first, its start left out."""
+    """CPU time of each callback of the loop of a shard of everything, longest first, its start left out.
+
+    On asyncio's own loop, whose callbacks can be timed one by one.
+    """
     return sorted(asyncio.run(_turns_ms(url, seconds)), reverse=True)
 
 
@@ -77,7 +82,7 @@ async def _turns_ms(url: str, seconds: float) -> list[float]:
 
 def socket_cpu(url: str, is_fast: bool) -> float:
     """Depth messages a CPU second of a client that only takes frames off the socket, as the shard does."""
-    return asyncio.run(_socket_cpu(url, open_fast if is_fast else open_plain))
+    return uvloop.run(_socket_cpu(url, open_fast if is_fast else open_plain))
 
 
 async def _socket_cpu(url: str, open_socket: Callable[[str, Take], Awaitable[Socket | Refused]]) -> float:

@@ -1,6 +1,5 @@
 """Frames of one connection, gathered until the loop turns: many are decoded nearly as cheaply as one."""
 
-from array import array
 from collections.abc import Callable
 
 import numpy as np
@@ -23,30 +22,30 @@ class FrameBatch:
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
-        self._bytes = bytearray()
-        self._ends = array("q")
-        self._local_ns = array("q")
+        self._payloads: list[bytes] = []
+        self._local_ns: list[int] = []
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._payloads)
 
     def add(self, payload: bytes | bytearray | memoryview) -> bool:
         """Append a frame; returns True where the batch is full and should be taken now."""
-        self._bytes += payload
-        self._ends.append(len(self._bytes))
+        self._payloads.append(bytes(payload))
         self._local_ns.append(self._now_ns())
-        return len(self._ends) >= MOST_FRAMES or len(self._bytes) >= MOST_BYTES
+        self._size += len(payload)
+        return self._size >= MOST_BYTES or len(self._payloads) >= MOST_FRAMES
 
     def mentions(self, text: bytes) -> bool:
         """Whether the text stands anywhere in the frames gathered."""
-        return text in self._bytes
+        return text in b"".join(self._payloads)
 
     def take(self) -> Frames:
-        """Everything since the last call, without a copy; the batch is empty after."""
-        data, ends, local_ns = self._bytes, self._ends, self._local_ns
-        self._bytes, self._ends, self._local_ns = bytearray(), array("q"), array("q")
-        data += _SPARE
-        end = np.frombuffer(ends, np.int64)
+        """Everything since the last call, in one buffer; the batch is empty after."""
+        payloads, local_ns = self._payloads, self._local_ns
+        self._payloads, self._local_ns, self._size = [], [], 0
+        end = np.fromiter(map(len, payloads), np.int64, len(payloads)).cumsum()
         begin = np.zeros_like(end)
         begin[1:] = end[:-1]
-        return Frames(np.frombuffer(data, np.uint8), begin, end, np.frombuffer(local_ns, np.int64), -1)
+        payloads.append(_SPARE)
+        return Frames(np.frombuffer(bytearray().join(payloads), np.uint8), begin, end, np.array(local_ns, np.int64), -1)

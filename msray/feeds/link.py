@@ -10,8 +10,9 @@ from msray.feeds.websocket import Socket
 from msray.prediction import Arrived
 from msray.venues import Frames
 
-GATHER_S = 0.001
-"""While frames keep coming, a batch is handed on so often: what a batch costs is shared by all that it gathered."""
+GATHER_S = 0.002
+"""While frames keep coming, a batch is handed on so often: what a batch costs is shared by all that it gathered. The
+first after a silence does not wait."""
 
 _MOST_HELD_BYTES = 32 << 20
 _LEAVING = b"serverShutdown"
@@ -58,6 +59,7 @@ class Link:
         self._socket: Socket | None = None
         self._loop = asyncio.get_running_loop()
         self._flushed_s = -GATHER_S
+        self._is_due = False
 
     @property
     def ended(self) -> "asyncio.Future[str]":
@@ -71,13 +73,14 @@ class Link:
 
     def take(self, payload: bytes | bytearray | memoryview) -> None:
         """One message of the socket."""
-        if not self._batch:
-            self._flush_soon()
         if self._batch.add(payload):
             self.flush()
+        elif not self._is_due:
+            self._flush_soon()
 
     def flush(self) -> None:
         """Hand on what has been gathered."""
+        self._is_due = False
         if not self._batch:
             return
         self._flushed_s = self._loop.time()
@@ -117,6 +120,7 @@ class Link:
 
     def _flush_soon(self) -> None:
         """When the loop turns; but soon after a batch, once so much time has gone by since."""
+        self._is_due = True
         at_s = self._flushed_s + GATHER_S
         if self._loop.time() >= at_s:
             self._loop.call_soon(self.flush)

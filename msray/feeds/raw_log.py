@@ -10,8 +10,8 @@ import fcntl
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,8 @@ class RawLogWriter:
         self._opened_ns = 0
         self._retired: list[int] = []
         self._closing = threading.Lock()
-        with _as_unavailable(folder), ExitStack() as undo:
+        self._guard = _AsUnavailable(folder)
+        with self._guard, ExitStack() as undo:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(folder)
             undo.callback(os.close, self._lock)
@@ -116,11 +117,11 @@ class RawLogWriter:
         UnavailableError
             If it cannot be written, as on a full disk. The log is as it was before; the same call may succeed later.
         """
-        pieces = self._block(event)
-        with _as_unavailable(self.folder):
+        pieces, size = self._block(event)
+        with self._guard:
             if self._size >= self._segment_bytes or self._clock.now_ns() - self._opened_ns >= self._segment_ns:
                 self._begin_segment()
-            self._write(pieces)
+            self._write(pieces, size)
         self.events += 1
 
     def sync(self) -> None:
@@ -131,13 +132,13 @@ class RawLogWriter:
         UnavailableError
             If the disk reports an error.
         """
-        with self._closing, _as_unavailable(self.folder):
+        with self._closing, self._guard:
             if self._file >= 0:
                 self._settle()
 
     def close(self) -> None:
         """Bring everything to the disk and let the folder go. Closing again does nothing."""
-        with self._closing, _as_unavailable(self.folder):
+        with self._closing, self._guard:
             if self._file < 0:
                 return
             try:
@@ -179,7 +180,8 @@ class RawLogWriter:
             undo.callback(path.unlink)
             undo.callback(os.close, file)
             prefix = segment.PREFIX.pack(segment.MAGIC, segment.VERSION, len(text), zlib.crc32(text))
-            size = _write_all(file, [prefix, text])
+            size = len(prefix) + len(text)
+            _write_all(file, [prefix, text], size)
             undo.pop_all()
         previous, self._file, self._size = self._file, file, size
         if previous >= 0:
@@ -199,8 +201,8 @@ class RawLogWriter:
 
     # ---------------------------------------------------------------- blocks
 
-    def _block(self, event: LogEvent) -> list[Any]:
-        """The pieces of one block, checksum first."""
+    def _block(self, event: LogEvent) -> tuple[list[Any], int]:
+        """The pieces of one block, checksum first, and their bytes."""
         if isinstance(event, Arrived):
             frames = event.frames
             kind, venue, count = segment.ARRIVED, self._venues[event.venue], len(frames.end)
@@ -218,12 +220,13 @@ class RawLogWriter:
         crc = zlib.crc32(segment.BLOCK.pack(0, length, count, hint, kind, venue)[segment.CRC_BYTES :])
         for piece in payload:
             crc = zlib.crc32(piece, crc)
-        return [segment.BLOCK.pack(crc, length, count, hint, kind, venue), *payload]
+        head = segment.BLOCK.pack(crc, length, count, hint, kind, venue)
+        return [head, *payload], len(head) + length
 
-    def _write(self, pieces: list[Any]) -> None:
+    def _write(self, pieces: list[Any], size: int) -> None:
         """All of it or nothing."""
         try:
-            size = _write_all(self._file, pieces)
+            _write_all(self._file, pieces, size)
         except OSError:
             self._cut_back()
             raise
@@ -237,25 +240,28 @@ class RawLogWriter:
             self._size = max(self._size, self._segment_bytes)
 
 
-def _write_all(file: int, pieces: list[Any]) -> int:
-    """Write the pieces one behind the other; returns their bytes."""
-    size = sum(memoryview(piece).nbytes for piece in pieces)
+def _write_all(file: int, pieces: list[Any], size: int) -> None:
+    """Write the pieces, so many bytes together, one behind the other."""
     written = os.writev(file, pieces)
     if written < size:  # a full disk takes what fits; the next call says why
         rest = memoryview(b"".join(pieces))[written:]
         while rest:
             rest = rest[os.write(file, rest) :]
-    return size
 
 
-@contextmanager
-def _as_unavailable(folder: Path) -> Iterator[None]:
-    """Turns what the operating system refuses into an error that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        text = f"raw log {folder} cannot be written: {error.strerror}"
-        raise UnavailableError(text, hint="free space on its disk, or let it be written") from error
+class _AsUnavailable:
+    """Turns what the operating system refuses into an error that names the folder. Entered anew for every block."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            text = f"raw log {self._folder} cannot be written: {error.strerror}"
+            raise UnavailableError(text, hint="free space on its disk, or let it be written") from error
 
 
 def _lock(folder: Path) -> int:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from msray.feeds import connection as connection_file
+from msray.feeds import link as link_file
 from msray.feeds.connection import Connection, ConnectionPlan
 from msray.feeds.outlet import Outlet
 from msray.feeds.reconnect import ConnectLimit
@@ -53,7 +54,7 @@ class FakeSocket:
 class World:
     """A venue of fake sockets, and one connection to it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, gather_s: float = 0.0, **options: float) -> None:
         self.clock = ManualClock()
         self.sockets: list[FakeSocket] = []
         self.dials: list[float] = []
@@ -61,6 +62,7 @@ class World:
         self.outlet = Outlet(PLAN.instruments, self.clock)
         self.begin_ns = self.clock.monotonic_ns()
         monkeypatch.setattr(connection_file, "dial", self._dial)
+        monkeypatch.setattr(link_file, "GATHER_S", gather_s)
         rng = random.Random(5)
         self.connection = Connection(PLAN, self.outlet, self.clock, rng, ConnectLimit(), **options)  # type: ignore[arg-type]
 

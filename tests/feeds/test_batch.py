@@ -22,6 +22,7 @@ def test_frames_come_out_as_they_went_in(batches: list[list[bytes]]) -> None:
     flat = [payload for payloads in batches for payload in payloads]
     assert [(row[2], row[3]) for row in frame_rows(taken)] == list(enumerate(flat))
     assert all(not event.frames.buffer[-64:].any() for event in taken)
+    assert all(event.frames.buffer.flags.writeable for event in taken)  # else the scanner is compiled once more
 
 
 def test_what_was_taken_does_not_change_when_more_comes() -> None:

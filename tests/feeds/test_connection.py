@@ -32,6 +32,22 @@ async def test_what_one_turn_of_the_loop_brings_is_one_event(monkeypatch: pytest
         assert (world.connection.status.state, world.connection.status.frames) == ("open", 4)
 
 
+async def test_frames_that_keep_coming_are_gathered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, gather_s=0.05)
+    async with running(world):
+        world.sockets[0].send(b"a")
+        await settle()
+        assert world.taken() == ["a"]  # nothing came for long: at once
+
+        for payload in (b"b", b"c", b"d"):
+            world.sockets[0].send(payload)
+            await settle()
+        assert len(world.outlet) == 0
+        await until(lambda: len(world.outlet))
+        assert len(world.outlet) == 1
+        assert world.taken() == ["b", "c", "d"]
+
+
 async def test_a_lost_connection_is_marked_behind_its_last_frame_and_comes_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import uvloop
 from figures import Figure
 
 from msray.book import create_synthetic_order_book_data
@@ -50,7 +51,7 @@ def ledger_figures(folder: Path, runs: int) -> list[Figure]:
     session.start_local()
     try:
         start_ledger(str(folder / "ledger.db"))
-        batched, single = asyncio.run(_throughput(runs))
+        batched, single = uvloop.run(_throughput(runs))
     finally:
         session.leave()
     how = f"{SIGNALS} signals in batches of {BATCH}, 4 writers, one actor, SQLite synchronous=FULL, best of {runs}"
@@ -94,7 +95,7 @@ def latency_figures(folder: Path) -> list[Figure]:
     session.start_local()
     try:
         start_ledger(str(folder / "ledger.db"))
-        stored_ms = asyncio.run(_paced())
+        stored_ms = uvloop.run(_paced())
     finally:
         session.leave()
     p50, p99 = np.percentile(stored_ms, [50, 99])

@@ -8,6 +8,7 @@ on how fast the simulator sends.
 
 import asyncio
 import multiprocessing
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -44,8 +45,13 @@ def main() -> int:
 
 def apart(work: Callable[..., Any], *words: Any) -> Any:
     """The result of a call in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with multiprocessing.get_context("spawn").Pool(1, initializer=_leave_stdout) as pool:
         return pool.apply(work, words)
+
+
+def _leave_stdout() -> None:
+    """Ray tells there of workers that died; the figures are to be alone on it."""
+    os.dup2(2, 1)
 
 
 def _shard(options: Any) -> list[Figure]:

@@ -19,12 +19,11 @@ from typing import Any
 
 from msray.clock import Clock
 from msray.feeds.dial import dial
+from msray.feeds.gather import Gatherer
 from msray.feeds.link import Link
-from msray.feeds.outlet import Outlet
 from msray.feeds.reconnect import SECOND, Backoff, ConnectLimit, Watchdog
 from msray.feeds.websocket import Refused
 from msray.prediction import Disconnected
-from msray.venues import Frames
 
 OVERLAP_S = 2.0
 TICK_S = 1.0
@@ -74,7 +73,6 @@ class ConnectionStatus:
     losses: int = 0
     renewals: int = 0
     frames: int = 0
-    bytes: int = 0
 
 
 class Connection:
@@ -84,8 +82,8 @@ class Connection:
     ----------
     plan
         What is wanted.
-    outlet
-        Where frames and losses go.
+    gatherer
+        Where frames go; losses go to its outlet.
     clock, rng
         Time and dice.
     limit
@@ -101,7 +99,7 @@ class Connection:
     def __init__(
         self,
         plan: ConnectionPlan,
-        outlet: Outlet,
+        gatherer: Gatherer,
         clock: Clock,
         rng: random.Random,
         limit: ConnectLimit,
@@ -112,7 +110,7 @@ class Connection:
     ) -> None:
         self.status = ConnectionStatus(plan.url)
         self._plan = plan
-        self._outlet = outlet
+        self._gatherer = gatherer
         self._clock = clock
         self._rng = rng
         self._limit = limit
@@ -141,7 +139,7 @@ class Connection:
     def _lost(self, reason: str) -> None:
         self.status.reason = reason
         self.status.losses += 1
-        self._outlet.emit(Disconnected(self._plan.instruments, self._clock.now_ns()))
+        self._gatherer.outlet.emit(Disconnected(self._plan.instruments, self._clock.now_ns()))
 
     async def _pause(self, asked_s: float | None) -> None:
         self.status.state = "waiting"
@@ -155,7 +153,7 @@ class Connection:
         if not is_held:
             self.status.state = "connecting"
             self._watchdog.started(self._clock.monotonic_ns())  # frames may come before the handshake is through
-        link = Link(self._plan.venue, self._outlet, self._clock, self._arrived, is_held=is_held)
+        link = Link(self._gatherer, self._clock.now_ns, self._saw, is_held=is_held)
         socket = await dial(self._plan.url, link.take, is_fast=self._is_fast)
         if isinstance(socket, Refused):
             return socket
@@ -184,9 +182,8 @@ class Connection:
         finally:
             await link.close()
 
-    def _arrived(self, frames: Frames) -> None:
-        self.status.frames += len(frames)
-        self.status.bytes += len(frames.buffer)
+    def _saw(self, frames: int) -> None:
+        self.status.frames += frames
         self._watchdog.saw(self._clock.monotonic_ns())
 
     async def _renewed(self, old: Link) -> Link:

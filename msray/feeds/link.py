@@ -1,21 +1,14 @@
-"""One open socket: its frames are gathered while the loop does not turn, then handed on together."""
+"""One open socket: its frames go to what gathers those of the venue, or are held until another socket has ended."""
 
 import asyncio
 from collections.abc import Callable
 
-from msray.clock import Clock
-from msray.feeds.batch import FrameBatch
-from msray.feeds.outlet import Outlet
+from msray.feeds.gather import Gatherer
 from msray.feeds.websocket import Socket
-from msray.prediction import Arrived
-from msray.venues import Frames
-
-GATHER_S = 0.002
-"""While frames keep coming, a batch is handed on so often: what a batch costs is shared by all that it gathered. The
-first after a silence does not wait."""
 
 _MOST_HELD_BYTES = 32 << 20
-_LEAVING = b"serverShutdown"
+_LEAVING, _SHORT = b"serverShutdown", 100
+"""What a server says before it goes, and the bytes of no longer a frame."""
 
 
 class Link:
@@ -23,16 +16,14 @@ class Link:
 
     Parameters
     ----------
-    venue
-        Whose frames these are.
-    outlet
-        Where batches go. While it is full, the socket is not read.
-    clock
-        Local time of each frame.
+    gatherer
+        Where frames go. While its outlet is full, the socket is not read.
+    now_ns
+        Local time, read once a frame.
     seen
-        Told of every batch.
+        Told how many frames have been handed on since it was told last.
     is_held
-        Keep batches back until :meth:`release`.
+        Keep frames back until :meth:`release`.
 
     Attributes
     ----------
@@ -45,21 +36,18 @@ class Link:
     """
 
     def __init__(
-        self, venue: str, outlet: Outlet, clock: Clock, seen: Callable[[Frames], None], *, is_held: bool = False
+        self, gatherer: Gatherer, now_ns: Callable[[], int], seen: Callable[[int], None], *, is_held: bool = False
     ) -> None:
         self.is_leaving = False
         self.is_paused = False
         self.renew_ns = 0
-        self._venue = venue
-        self._outlet = outlet
+        self._gatherer = gatherer
+        self._now_ns = now_ns
         self._seen = seen
-        self._batch = FrameBatch(clock.now_ns)
-        self._held: list[Arrived] | None = [] if is_held else None
+        self._fresh = 0
+        self._held: list[tuple[bytes, int]] | None = [] if is_held else None
         self._held_bytes = 0
         self._socket: Socket | None = None
-        self._loop = asyncio.get_running_loop()
-        self._flushed_s = -GATHER_S
-        self._is_due = False
 
     @property
     def ended(self) -> "asyncio.Future[str]":
@@ -73,39 +61,25 @@ class Link:
 
     def take(self, payload: bytes | bytearray | memoryview) -> None:
         """One message of the socket."""
-        if self._batch.add(payload):
-            self.flush()
-        elif not self._is_due:
-            self._flush_soon()
-
-    def flush(self) -> None:
-        """Hand on what has been gathered."""
-        self._is_due = False
-        if not self._batch:
-            return
-        self._flushed_s = self._loop.time()
-        self.is_leaving = self.is_leaving or self._batch.mentions(_LEAVING)
-        arrived = Arrived(self._venue, self._batch.take())
-        self._seen(arrived.frames)
+        data = bytes(payload)
+        if len(data) <= _SHORT and _LEAVING in data:
+            self.is_leaving = True
         if self._held is not None:
-            self._held.append(arrived)
-            self._held_bytes += len(arrived.frames.buffer)
-            if self._held_bytes >= _MOST_HELD_BYTES:
-                self._pause()
+            self._hold(self._held, data)
             return
-        self._outlet.emit(arrived)
-        if self._outlet.is_full and not self.is_paused:
-            self._pause()
-            self._outlet.when_room(self._resume)
+        if not self._fresh:
+            self._gatherer.tell(self._handed_on)
+        self._fresh += 1
+        self._gatherer.add(data, self._now_ns())
 
     def release(self) -> None:
         """Hand on what was held back, and from now on everything as it comes."""
         if self._held is None:
             return
-        self.flush()
         held, self._held = self._held, None
-        for arrived in held:
-            self._outlet.emit(arrived)
+        for data, local_ns in held:
+            self._gatherer.add(data, local_ns)
+        self._seen(len(held))
         self._resume()
 
     def renew_after(self, at_ns: int) -> None:
@@ -115,22 +89,26 @@ class Link:
 
     async def close(self) -> None:
         """End the socket; nothing is handed on after this."""
-        self.flush()
+        self._gatherer.flush()
         await self._open_socket.close()
-
-    def _flush_soon(self) -> None:
-        """When the loop turns; but soon after a batch, once so much time has gone by since."""
-        self._is_due = True
-        at_s = self._flushed_s + GATHER_S
-        if self._loop.time() >= at_s:
-            self._loop.call_soon(self.flush)
-        else:
-            self._loop.call_at(at_s, self.flush)
 
     @property
     def _open_socket(self) -> Socket:
         assert self._socket is not None
         return self._socket
+
+    def _hold(self, held: list[tuple[bytes, int]], data: bytes) -> None:
+        held.append((data, self._now_ns()))
+        self._held_bytes += len(data)
+        if self._held_bytes >= _MOST_HELD_BYTES:
+            self._pause()
+
+    def _handed_on(self) -> None:
+        self._seen(self._fresh)
+        self._fresh = 0
+        if self._gatherer.outlet.is_full and not self.is_paused:
+            self._pause()
+            self._gatherer.outlet.when_room(self._resume)
 
     def _pause(self) -> None:
         if self._socket is not None:

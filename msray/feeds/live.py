@@ -10,6 +10,7 @@ from msray.clock import Clock, SystemClock
 from msray.errors import UnavailableError
 from msray.feeds.connection import Connection, ConnectionStatus
 from msray.feeds.endpoints import plan_connections
+from msray.feeds.gather import Gatherer
 from msray.feeds.listings import fetch_trading
 from msray.feeds.outlet import Outlet
 from msray.feeds.reconnect import ConnectLimit
@@ -85,10 +86,11 @@ class WebSocketSource:
         """See :meth:`msray.feeds.source.Source.run`."""
         plans = plan_connections(instruments, endpoint=self._endpoint, one_socket=self._one_socket)
         limits = {plan.venue: ConnectLimit() for plan in plans}
+        gatherers = {plan.venue: Gatherer(plan.venue, outlet) for plan in plans}
         self._connections = [
             Connection(
                 plan,
-                outlet,
+                gatherers[plan.venue],
                 self._clock,
                 self._rng,
                 limits[plan.venue],

@@ -1,6 +1,6 @@
 """The raw log's writer: everything a pipeline depends on, on disk before the pipeline sees it.
 
-One block (layout: ``segment.py``) is one event, which is one turn of the loop: writing it is one system call and no
+One block (layout: ``segment.py``) is one event, which is one batch of a venue: writing it is one system call and no
 Python per frame. When :meth:`RawLogWriter.append` returns, the block survives the death of the process; after
 :meth:`RawLogWriter.sync`, which a driver calls once a second, that of the machine. A block that does not fit on the
 disk is cut off again and :class:`~msray.errors.UnavailableError` raised: what is not logged may not be folded.

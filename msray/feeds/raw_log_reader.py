@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from msray.errors import CorruptLogError, UsageError
 from msray.feeds import segment
-from msray.feeds.batch import MOST_BYTES, MOST_FRAMES
+from msray.feeds.gather import MOST_BYTES, MOST_FRAMES
 from msray.market import Instrument
 from msray.prediction import Arrived, Began, Disconnected, LogEvent, Requested
 from msray.venues import SPARE_BYTES, Frames
@@ -98,7 +98,7 @@ class RawLog:
         Parameters
         ----------
         most_frames
-            Frames that came in several turns of the loop are joined up to so many, which is faster; the fold does not
+            Frames of several batches are joined up to so many, which is faster; the fold does not
             depend on it. 1: as they were written.
         """
         ids = tuple(instrument.id for instrument in self.instruments)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msray.clock import Clock, SystemClock
 from msray.errors import UsageError
-from msray.feeds.batch import MOST_FRAMES
+from msray.feeds.gather import MOST_FRAMES
 from msray.feeds.hints import hints
 from msray.feeds.pace import Pace
 from msray.feeds.raw_log_reader import RawLog
@@ -90,7 +90,7 @@ class LogReplay:
         return self.log.summary.damage
 
     def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
-        """See :meth:`Replay.events`; turns of the loop are joined unless the grain is finer than the default."""
+        """See :meth:`Replay.events`; batches are joined unless the grain is finer than the default."""
         for event in self.log.events(most_frames=MOST_FRAMES if grain_ns >= GRAIN_NS else 1):
             if isinstance(event, Began) and not self.is_as_written:
                 event = replace(event, metadata={})

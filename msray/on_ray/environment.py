@@ -22,7 +22,7 @@ _PROXY_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT"
 """Of each cluster's HAProxy; with Ray's defaults, two clusters on one machine would want the same."""
 
 _QUIET_PORTS = range(20_000, 32_000)
-"""Above those of Ray's workers, below those that Linux gives to outgoing connections."""
+"""Above those of Ray's workers, below those that Linux, unless told otherwise, gives to outgoing connections."""
 
 
 def prepare() -> None:
@@ -45,8 +45,11 @@ def proxy_ports() -> dict[str, str]:
 
 
 def free_port(first: int = 0) -> int:
-    """A port that is free now: this one or one of the next 99, where it is 0 any that stays so; 0 if there is none."""
-    for port in range(first, first + 100) if first else random.sample(_QUIET_PORTS, 100):
+    """A port that is free now: this one or one of the next 99, with 0 one that no outgoing connection is given.
+
+    0 if there is none.
+    """
+    for port in range(first, first + 100) if first else random.SystemRandom().sample(_QUIET_PORTS, 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("0.0.0.0", port))

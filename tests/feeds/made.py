@@ -2,18 +2,14 @@
 
 import numpy as np
 
-from msray.feeds.batch import FrameBatch
 from msray.prediction import Arrived, Disconnected, LogEvent, Requested
+from msray.venues import Frames
 from tests.instruments import ETH, SPOT, USDM
 
 
 def arrived(venue: str, payloads: list[bytes], local_ns: int = 1_000) -> Arrived:
     """One batch; frames are a nanosecond apart."""
-    times = iter(range(local_ns, local_ns + len(payloads)))
-    batch = FrameBatch(lambda: next(times))
-    for payload in payloads:
-        batch.add(payload)
-    return Arrived(venue, batch.take())
+    return Arrived(venue, Frames.of(payloads, range(local_ns, local_ns + len(payloads))))
 
 
 def plain(event: LogEvent) -> tuple[object, ...]:

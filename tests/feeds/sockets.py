@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from msray.feeds import connection as connection_file
-from msray.feeds import link as link_file
+from msray.feeds import gather
 from msray.feeds.connection import Connection, ConnectionPlan
 from msray.feeds.outlet import Outlet
 from msray.feeds.reconnect import ConnectLimit
@@ -62,9 +62,10 @@ class World:
         self.outlet = Outlet(PLAN.instruments, self.clock)
         self.begin_ns = self.clock.monotonic_ns()
         monkeypatch.setattr(connection_file, "dial", self._dial)
-        monkeypatch.setattr(link_file, "GATHER_S", gather_s)
+        monkeypatch.setattr(gather, "GATHER_S", gather_s)
         rng = random.Random(5)
-        self.connection = Connection(PLAN, self.outlet, self.clock, rng, ConnectLimit(), **options)  # type: ignore[arg-type]
+        gatherer = gather.Gatherer(PLAN.venue, self.outlet)
+        self.connection = Connection(PLAN, gatherer, self.clock, rng, ConnectLimit(), **options)  # type: ignore[arg-type]
 
     async def _dial(self, url: str, take: Take, *, is_fast: bool) -> FakeSocket | Refused:
         assert url == PLAN.url

@@ -9,6 +9,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from msray.clock import SystemClock
 from msray.feeds import connection as connection_file
 from msray.feeds.connection import Connection, ConnectionPlan
+from msray.feeds.gather import Gatherer
 from msray.feeds.outlet import MOST_BYTES, Outlet
 from msray.feeds.reconnect import ConnectLimit
 from msray.feeds.websocket import Refused, Take
@@ -17,6 +18,8 @@ from tests.feeds.clocks import settle
 from tests.feeds.made import frame_rows
 from tests.feeds.sockets import PLAN, FakeSocket, World, running
 from tests.waiting import standstill, until
+
+FRAME_BYTES = 100_000
 
 
 async def test_what_one_turn_of_the_loop_brings_is_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,20 +35,18 @@ async def test_what_one_turn_of_the_loop_brings_is_one_event(monkeypatch: pytest
         assert (world.connection.status.state, world.connection.status.frames) == ("open", 4)
 
 
-async def test_frames_that_keep_coming_are_gathered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, gather_s=0.05)
+async def test_frames_that_are_still_being_gathered_are_before_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, gather_s=3600.0)
     async with running(world):
         world.sockets[0].send(b"a")
         await settle()
-        assert world.taken() == ["a"]  # nothing came for long: at once
+        world.sockets[0].send(b"b", b"c")
+        await settle()
+        assert world.taken() == ["a"]
 
-        for payload in (b"b", b"c", b"d"):
-            world.sockets[0].send(payload)
-            await settle()
-        assert len(world.outlet) == 0
-        await until(lambda: len(world.outlet))
-        assert len(world.outlet) == 1
-        assert world.taken() == ["b", "c", "d"]
+        world.sockets[0].end("closed with 1001")
+        await settle()
+        assert world.taken() == ["b", "c", "LOST"]
 
 
 async def test_a_lost_connection_is_marked_behind_its_last_frame_and_comes_back(
@@ -187,7 +188,9 @@ async def test_a_real_server_that_cuts_and_comes_back_is_followed(is_fast: bool)
     async with serve(handler, "127.0.0.1", 0, compression=None) as server:
         port = server.sockets[0].getsockname()[1]
         plan = ConnectionPlan(url=f"ws://127.0.0.1:{port}/", venue="binance_usdm", instruments=PLAN.instruments)
-        connection = Connection(plan, outlet, SystemClock(), random.Random(2), ConnectLimit(), is_fast=is_fast)
+        connection = Connection(
+            plan, Gatherer(plan.venue, outlet), SystemClock(), random.Random(2), ConnectLimit(), is_fast=is_fast
+        )
         task = asyncio.create_task(connection.run())
         seen: list[object] = []
         async with asyncio.timeout(20):
@@ -214,7 +217,7 @@ async def test_a_flood_that_nobody_takes_stays_in_the_network(is_fast: bool) -> 
 
     async def handler(socket: ServerConnection) -> None:
         nonlocal sent
-        message = "x" * 100_000
+        message = "x" * FRAME_BYTES
         while True:
             await socket.send(message)
             sent += len(message)
@@ -223,11 +226,13 @@ async def test_a_flood_that_nobody_takes_stays_in_the_network(is_fast: bool) -> 
     async with serve(handler, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         port = server.sockets[0].getsockname()[1]
         plan = ConnectionPlan(url=f"ws://127.0.0.1:{port}/", venue="binance_usdm", instruments=PLAN.instruments)
-        connection = Connection(plan, outlet, SystemClock(), random.Random(2), ConnectLimit(), is_fast=is_fast)
+        connection = Connection(
+            plan, Gatherer(plan.venue, outlet), SystemClock(), random.Random(2), ConnectLimit(), is_fast=is_fast
+        )
         task = asyncio.create_task(connection.run())
         await until(lambda: outlet.is_full)
         stuck_at = await standstill(lambda: sent)  # the kernel's buffers fill too
-        assert connection.status.bytes < MOST_BYTES + (8 << 20)
+        assert connection.status.frames * FRAME_BYTES < MOST_BYTES + (8 << 20)
 
         while len(outlet):
             outlet.take()

@@ -12,6 +12,8 @@ from msray.feeds.websocket import Refused
 from tests.feeds.clocks import settle
 from tests.feeds.sockets import FakeSocket, World, running
 
+LEAVING = b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
+
 
 async def renewing(world: World, trigger: Callable[[], None] | None = None) -> tuple[FakeSocket, FakeSocket]:
     """Until a second socket is open beside the first."""
@@ -46,11 +48,26 @@ async def test_a_connection_is_renewed_before_its_day_ends_without_a_mark(monkey
         assert (world.connection.status.renewals, world.connection.status.losses) == (1, 0)
 
 
+async def test_what_the_old_connection_said_last_is_before_what_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, gather_s=3600.0)
+    async with running(world):
+        old, new = await renewing(world, lambda: world.sockets[0].send(LEAVING))
+        world.taken()
+        old.send(b"1", b"2")
+        new.send(b"2", b"3")
+        old.send(b"3")
+        await world.clock.advance(OVERLAP_S)
+        new.send(b"4")
+        new.end()
+        await settle()
+
+        assert [one for one in world.taken() if one != "."] == ["1", "2", "3", "2", "3", "4", "LOST"]
+
+
 async def test_a_server_that_says_it_will_leave_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch)
     async with running(world):
-        notice = b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
-        old, new = await renewing(world, lambda: world.sockets[0].send(notice))
+        old, new = await renewing(world, lambda: world.sockets[0].send(LEAVING))
         old.send(b"old")
         new.send(b"new")
         old.end("closed with 1001")

@@ -17,7 +17,7 @@ def test_a_head_has_its_dashboard_where_another_took_the_port_meanwhile(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        monkeypatch.setattr(head, "free_port", lambda first: taken if first else free_port())
+        monkeypatch.setattr(head, "free_port", lambda first=0: taken if first else free_port())
 
         started = head.start_head(tmp_path)
         try:

@@ -20,6 +20,7 @@ PAUSE_S = 10.0
 """Between two kills: a spare starts in it."""
 
 SETTLED_S = 20.0
+"""From the first synced books to the reading."""
 
 
 async def plan(url: str, folder: Path, books: int) -> live.LivePlan:
@@ -42,7 +43,7 @@ def memory_figures(of: live.LivePlan) -> list[Figure]:
         lines = Path(f"/proc/{_process(shard)}/smaps_rollup").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     count = len(of.instruments)
-    how = f"its Ray actor's process, {count} made-up instruments, 1x, proportional set {SETTLED_S:g} s after sync"
+    how = f"its Ray actor's process, {count} made-up instruments, 1x, raw log on, {SETTLED_S:g} s after sync"
     return [
         Figure(
             name=f"shard memory, {count} instruments",

@@ -92,7 +92,7 @@ def _shard(options: Any) -> list[Figure]:
 
 
 def _memory(_options: Any) -> list[Figure]:
-    return _of_hosts(memory_figures, MANY, books=len(MANY))
+    return _on_session(memory_figures, MANY, books=len(MANY))
 
 
 def _loop(options: Any) -> list[Figure]:
@@ -113,10 +113,10 @@ def _loop(options: Any) -> list[Figure]:
 
 
 def _kill(_options: Any) -> list[Figure]:
-    return _of_hosts(kill_figures, MANY[:15], books=3)
+    return _on_session(kill_figures, MANY[:15], books=3)
 
 
-def _of_hosts(measure: Callable[[Any], list[Figure]], instruments: Sequence[str], books: int) -> list[Figure]:
+def _on_session(measure: Callable[[Any], list[Figure]], instruments: Sequence[str], books: int) -> list[Figure]:
     words = ("--synthetic", "--instruments", ",".join(instruments), "--speed", "1", "--no-wait")
     with simulating(*words) as listening, tempfile.TemporaryDirectory() as folder:
         return apart(measure, asyncio.run(plan(listening(), Path(folder), books)))

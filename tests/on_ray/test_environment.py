@@ -28,6 +28,17 @@ def test_a_program_that_imports_ray_first_is_protected_too() -> None:
     assert done.stdout.split() == ["token"], done.stderr[-2000:]
 
 
+def test_a_host_of_shards_loads_neither_database_nor_web_server() -> None:
+    code = (
+        "import sys, msray.on_ray.supervisor; "
+        "print(*{'sqlalchemy', 'sqlite3', 'fastapi', 'uvicorn', 'polars'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr[-2000:]
+
+
 def test_an_address_where_nobody_listens_is_told_in_seconds() -> None:
     started = time.monotonic()
 

@@ -76,11 +76,13 @@ class Link:
         """Hand on what was held back, and from now on everything as it comes."""
         if self._held is None:
             return
+        self._resume()
         held, self._held = self._held, None
+        self._fresh = len(held)
+        if held:
+            self._gatherer.tell(self._handed_on)
         for data, local_ns in held:
             self._gatherer.add(data, local_ns)
-        self._seen(len(held))
-        self._resume()
 
     def renew_after(self, at_ns: int) -> None:
         """No renewal before, whatever the server said."""

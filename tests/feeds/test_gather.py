@@ -131,3 +131,16 @@ async def test_frames_of_several_sockets_keep_the_order_in_which_they_came() -> 
     (event,) = taken(gatherer)
     assert payloads([event]) == [b"depth 0", b"trade 0", b"depth 1", b"trade 1", b"depth 2", b"trade 2", b"trade 3"]
     assert told == [("depth", 3), ("trades", 4)]
+
+
+async def test_a_socket_that_held_nothing_back_brought_nothing() -> None:
+    gatherer, told = gathering(), list[int]()
+    link = Link(gatherer, ManualClock().now_ns, told.append, is_held=True)
+
+    link.release()
+    gatherer.flush()
+    assert told == []
+
+    link.take(b"x")
+    gatherer.flush()
+    assert told == [1]

@@ -90,15 +90,18 @@ def _start(state_dir: Path, dashboard_port: int) -> Head:
             start_new_session=True,
         )
     head = Head(address=f"127.0.0.1:{port}", pid=process.pid, dashboard=f"http://127.0.0.1:{dashboard_port}")
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(_kill, process)
         _wait_until_up(process, log_path)
         _note(state_dir).write_text(json.dumps(asdict(head)))
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+        undo.pop_all()
     return head
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def known_head(state_dir: Path) -> Head | None:

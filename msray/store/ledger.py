@@ -152,14 +152,9 @@ class Ledger(LedgerReader):
         return {lease.instrument: lease.holder for lease in held if lease.instrument in instruments}
 
     def renew(self, epochs: Mapping[str, int], *, for_ns: int) -> None:
-        """Hold leases longer; LeaseLostError if one is lost."""
+        """Hold leases for so long from now, 0 gives them back; LeaseLostError if one is lost. Epochs stay in force."""
         with self._transaction() as connection:
             leases.extend(connection, epochs, self._clock.now_ns() + for_ns)
-
-    def release(self, epochs: Mapping[str, int]) -> None:
-        """Give leases back; LeaseLostError if one is lost. The epochs stay in force until the next one is issued."""
-        with self._transaction() as connection:
-            leases.extend(connection, epochs, 0)
 
     # ---------------------------------------------------------------- calibrations
 

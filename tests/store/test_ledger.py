@@ -132,9 +132,9 @@ def test_leases_are_numbered_and_only_the_last_one_counts(ledger: Ledger) -> Non
     with pytest.raises(LeaseLostError, match=r"binance_usdm:BTCUSDT must be epoch 2, got 1"):
         ledger.renew(first, for_ns=SECOND)
     with pytest.raises(LeaseLostError):
-        ledger.release({BTC: 3})
+        ledger.renew({BTC: 3}, for_ns=0)
     ledger.renew(second, for_ns=SECOND)
-    ledger.release(second)
+    ledger.renew(second, for_ns=0)
     ledger.store([a_signal()], epochs=second)
     assert ledger.lease([BTC], "shard-3", for_ns=SECOND) == {BTC: 3}
     assert ledger.leases() == [Lease(BTC, 3, "shard-3", START_NS + SECOND), Lease(ETH, 1, "shard-1", START_NS + SECOND)]

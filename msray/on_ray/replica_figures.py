@@ -1,7 +1,7 @@
 """Figures of all replicas of the API, added up, so that every one of them tells the same."""
 
 from msray.telemetry.families import FAMILIES
-from msray.telemetry.metrics import Sample
+from msray.telemetry.metrics import Sample, add_to
 
 ENDED_S = 600.0
 """A replica that was silent for so long has ended: it is counted on, but no longer told apart from others."""
@@ -33,24 +33,16 @@ class ReplicaFigures:
         """
         self._told[replica] = now_ns, sample
         for name in [name for name, (at_ns, _) in self._told.items() if at_ns < now_ns - ENDED_S * 1e9]:
-            _add(self._ended, _totals(self._told.pop(name)[1]))
+            add_to(self._ended, _totals(self._told.pop(name)[1]))
 
     def sample(self, since_ns: int) -> Sample:
         """One sample for all of them; gauges only of those that spoke at or after ``since_ns``."""
         total: Sample = {}
-        _add(total, self._ended)
+        add_to(total, self._ended)
         for at_ns, sample in self._told.values():
-            _add(total, sample if at_ns >= since_ns else _totals(sample))
+            add_to(total, sample if at_ns >= since_ns else _totals(sample), adds_gauges=True)
         return total
 
 
 def _totals(sample: Sample) -> Sample:
     return {name: series for name, series in sample.items() if name not in _GAUGES}
-
-
-def _add(total: Sample, sample: Sample) -> None:
-    for name, series in sample.items():
-        into = total.setdefault(name, {})
-        for labels, values in series.items():
-            before = into.get(labels)
-            into[labels] = values if before is None else tuple(map(sum, zip(before, values, strict=True)))

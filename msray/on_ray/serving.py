@@ -121,13 +121,15 @@ class Watcher:
             return self._text
 
     async def _written(self) -> str:
-        """All that can be told now; while the ledger is unavailable, its families have no values."""
+        """All that can be told now, while the ledger is unavailable without what only it knows."""
         config, ledger = self._config, None
         with contextlib.suppress(UnavailableError, TimeoutError):
             async with asyncio.timeout(LEDGER_WITHIN_S):
                 ledger = await RemoteLedger().sample(config.instruments, config.signal_types, config.active_window_s)
         view = self._view or await self._look()
-        return _without_commits(exposition(view.samples)) if ledger is None else exposition([ledger, *view.samples])
+        if ledger is None:
+            return exposition(view.samples, unknown=(COMMIT, COMMIT_SIGNALS))
+        return exposition([ledger, *view.samples])
 
     async def _look(self) -> BoardView:
         seen = self._view.version if self._view else 0
@@ -139,12 +141,6 @@ class Watcher:
             del self._snapshots[gone]
         self._looked_ns = self._clock.monotonic_ns()
         return view
-
-
-def _without_commits(text: str) -> str:
-    """Without labels they would be told as zeros, which Prometheus reads as a ledger that began anew."""
-    names = COMMIT.name, COMMIT_SIGNALS.name
-    return "".join(line for line in text.splitlines(keepends=True) if not any(name in line for name in names))
 
 
 class Api:

@@ -7,7 +7,7 @@ sent twice changes nothing. :func:`exposition` adds up the samples of all proces
 import bisect
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -79,39 +79,43 @@ class Figures:
         return series.setdefault(labels, list(_nothing(family)))
 
 
-def exposition(samples: Iterable[Sample]) -> str:
+def exposition(samples: Iterable[Sample], unknown: Collection[Family] = ()) -> str:
     """Text in Prometheus' format: every family that is declared, with or without samples.
 
     Parameters
     ----------
     samples
         One a process. Counters and histograms are added up; of a gauge the last one given counts.
+    unknown
+        Families of which nothing is known now, and nothing is told: a zero would be read as a total that began anew.
     """
+    merged: Sample = {}
+    for sample in samples:
+        add_to(merged, sample)
     registry = CollectorRegistry()
-    registry.register(_Merged(_merge(samples)))
+    registry.register(_Merged(merged, [family for family in FAMILIES if family not in unknown]))
     return generate_latest(registry).decode()
 
 
 class _Merged(Collector):
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, families: Sequence[Family]) -> None:
         self._sample = sample
+        self._families = families
 
     def collect(self) -> Iterator[Metric]:
-        for family in FAMILIES:
+        for family in self._families:
             series = self._sample.get(family.name, {})
             yield _metric(family, series if series or family.labels else {(): _nothing(family)})
 
 
-def _merge(samples: Iterable[Sample]) -> Sample:
-    merged: Sample = {}
-    for sample in samples:
-        for name, series in sample.items():
-            into = merged.setdefault(name, {})
-            for labels, values in series.items():
-                before = into.get(labels)
-                adds = before is not None and _BY_NAME[name].kind != "gauge"
-                into[labels] = tuple(a + b for a, b in zip(before or (), values, strict=True)) if adds else values
-    return merged
+def add_to(total: Sample, sample: Sample, *, adds_gauges: bool = False) -> None:
+    """Add a sample to a total; of a gauge the last value counts, unless gauges add up too."""
+    for name, series in sample.items():
+        into = total.setdefault(name, {})
+        for labels, values in series.items():
+            before = into.get(labels)
+            adds = before is not None and (adds_gauges or _BY_NAME[name].kind != "gauge")
+            into[labels] = tuple(a + b for a, b in zip(before or (), values, strict=True)) if adds else values
 
 
 def _metric(family: Family, series: Series) -> Metric:

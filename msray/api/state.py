@@ -48,9 +48,9 @@ class InstrumentSnapshot:
     local_ns: int = 0
     price_decimals: int = 0
     size_decimals: int = 0
-    bids: Sequence[tuple[int, int]] = ()
-    asks: Sequence[tuple[int, int]] = ()
-    quality: Mapping[str, float | None] = field(default_factory=dict)
+    bids: tuple[tuple[int, int], ...] = ()
+    asks: tuple[tuple[int, int], ...] = ()
+    quality: Mapping[str, int | float | None] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
 
 

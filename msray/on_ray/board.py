@@ -1,6 +1,5 @@
 """The board: the latest of every shard, for whoever wants to look, and the REST weight that all shards share."""
 
-import pickle
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ from msray.api.state import InstrumentSnapshot
 from msray.clock import Clock, SystemClock
 from msray.on_ray.replica_figures import ReplicaFigures
 from msray.on_ray.session import BOARD, start_actor
-from msray.on_ray.shard_report import PackedUpdate, ShardStatus
+from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack, unpack
 from msray.on_ray.shared_gate import SharedGates
 from msray.telemetry.metrics import Sample
 
@@ -43,7 +42,7 @@ class BoardView:
     @cached_property
     def instruments(self) -> tuple[InstrumentSnapshot, ...]:
         """Instruments of the shards that changed since the version the reader named."""
-        return tuple(pickle.loads(one) for one in self.packed_instruments)
+        return tuple(map(unpack, self.packed_instruments))
 
 
 class BoardService:
@@ -58,13 +57,13 @@ class BoardService:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._version = self._clock.now_ns()  # beyond what a reader saw of a board before this one
-        self._updates: dict[str, PackedUpdate] = {}
+        self._updates: dict[str, ShardUpdate[bytes]] = {}
         self._changed: dict[str, int] = {}
         self._heard_ns: dict[str, int] = {}
         self._replicas = ReplicaFigures()
         self._gates = SharedGates(self._clock)
 
-    async def push(self, update: PackedUpdate) -> None:
+    async def push(self, update: ShardUpdate[bytes]) -> None:
         """Take an update, unless a later one of the same shard is here."""
         shard = update.status.shard
         known = self._updates.get(shard)
@@ -105,7 +104,7 @@ class BoardService:
         """A venue said 429 or 418: nobody asks it for a while."""
         self._gates.of(venue).refused(status, retry_after_s)
 
-    def _show(self, update: PackedUpdate) -> None:
+    def _show(self, update: ShardUpdate[bytes]) -> None:
         self._version += 1
         self._updates[update.status.shard] = update
         self._changed[update.status.shard] = self._version
@@ -119,8 +118,7 @@ class BoardService:
 
 
 def _unsynced(packed: bytes) -> bytes:
-    snapshot: InstrumentSnapshot = pickle.loads(packed)
-    return pickle.dumps(replace(snapshot, state="unsynced", bids=(), asks=()))
+    return pack(replace(unpack(packed), state="unsynced", bids=(), asks=()))
 
 
 def start_board() -> Any:

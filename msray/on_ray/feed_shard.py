@@ -23,7 +23,7 @@ from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Instrument, Signal
 from msray.on_ray.holder import holder
-from msray.on_ray.shard_report import ShardUpdate, shard_figures, snapshot_of
+from msray.on_ray.shard_report import ShardStatus, ShardUpdate, shard_figures, snapshot_of
 from msray.prediction import DetectionConfig, Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
 from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import Batch, LeaseLostError, Receipt
@@ -123,7 +123,7 @@ class FeedShard:
         self,
         plan: ShardPlan,
         ledger: ShardLedger,
-        publish: Callable[[ShardUpdate], Awaitable[None]],
+        publish: Callable[[ShardUpdate[InstrumentSnapshot]], Awaitable[None]],
         *,
         gates: Mapping[str, Gate] | None = None,
         clock: Clock | None = None,
@@ -196,25 +196,24 @@ class FeedShard:
             solver.close()
             await self._publish(self.update())
 
-    def update(self) -> ShardUpdate:
+    def update(self) -> ShardUpdate[InstrumentSnapshot]:
         """Everything there is to see of the shard now."""
         return self._update([snapshot_of(lane, self._state(name)) for name, lane in self._lanes.items()])
 
-    def _update(self, instruments: Sequence[InstrumentSnapshot]) -> ShardUpdate:
+    def _update(self, instruments: Sequence[InstrumentSnapshot]) -> ShardUpdate[InstrumentSnapshot]:
         self._updates += 1
-        return ShardUpdate(
+        status = ShardStatus(
             shard=self.plan.name,
-            started_ns=self._started_ns,
-            number=self._updates,
             holder=self._holder,
-            instruments=tuple(instruments),
-            sample=shard_figures(
-                self._figures, self._lanes, {one: self._state(one) for one in self._lanes}, self._source
-            ),
+            started_ns=self._started_ns,
+            instruments=tuple(snapshot.instrument for snapshot in instruments),
             signals_stored=0 if self._spool is None else self._spool.stored,
             signals_waiting=0 if self._spool is None else len(self._spool),
             problems=tuple(self._problems()),
         )
+        states = {name: self._state(name) for name in self._lanes}
+        sample = shard_figures(self._figures, self._lanes, states, self._source)
+        return ShardUpdate(number=self._updates, status=status, sample=sample, instruments=tuple(instruments))
 
     def snapshots(self) -> tuple[InstrumentSnapshot, ...]:
         """The latest of each instrument."""

@@ -2,6 +2,7 @@
 
 from ray.util.metrics import Gauge
 
+from msray.api.state import InstrumentSnapshot
 from msray.on_ray.shard_report import ShardUpdate
 from msray.telemetry.families import GAPS, MESSAGES
 
@@ -18,15 +19,15 @@ class RayFigures:
     def __init__(self, shard: str) -> None:
         self._gauges = {name: _gauge(name, text, shard) for name, text in _FIGURES.items()}
 
-    def show(self, update: ShardUpdate) -> None:
+    def show(self, update: ShardUpdate[InstrumentSnapshot]) -> None:
         """Set every figure to what the update says; totals are since the shard's start."""
         quality = [one.quality for one in update.instruments]
         values = {
             "msray_books_synced": sum(one.state == "synced" for one in update.instruments),
             "msray_messages": sum(one["depth_messages"] or 0 for one in quality),
             "msray_gaps": sum(one["gaps"] or 0 for one in quality),
-            "msray_signals_stored": update.signals_stored,
-            "msray_signals_waiting": update.signals_waiting,
+            "msray_signals_stored": update.status.signals_stored,
+            "msray_signals_waiting": update.status.signals_waiting,
         }
         for name, value in values.items():
             self._gauges[name].set(value)

@@ -1,10 +1,11 @@
 """What a shard tells about itself: plain values, a few times a second."""
 
 import asyncio
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+import msgspec
 import numpy as np
 
 from msray.api.state import InstrumentSnapshot
@@ -19,9 +20,13 @@ LEVELS = 100
 STATES = ("synced", "unsynced", "halted")
 
 
+T = TypeVar("T", InstrumentSnapshot, bytes)
+_SNAPSHOT = msgspec.msgpack.Decoder(InstrumentSnapshot)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardUpdate:
-    """All there is to see of a shard; the next one says the same and more.
+class ShardStatus:
+    """A shard, in a line.
 
     Attributes
     ----------
@@ -29,32 +34,13 @@ class ShardUpdate:
         Name, and where it runs.
     started_ns
         When this run of it began, nanoseconds UTC: a later run replaces an earlier one.
-    number
-        Grows by one an update.
     instruments
-        Book, features and quality of each.
-    sample
-        Cumulative figures.
+        Ids of its instruments.
     signals_stored, signals_waiting
         Acknowledged by the ledger; found and not yet.
     problems
         What is wrong now, a line each.
     """
-
-    shard: str
-    holder: str
-    started_ns: int
-    number: int
-    instruments: tuple[InstrumentSnapshot, ...]
-    sample: Sample
-    signals_stored: int
-    signals_waiting: int
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardStatus:
-    """A shard, in a line."""
 
     shard: str
     holder: str
@@ -66,8 +52,8 @@ class ShardStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackedUpdate:
-    """A shard's update as it travels: instruments are packed one by one, and opened by whoever looks at them.
+class ShardUpdate(Generic[T]):
+    """All there is to see of a shard; the next one says the same and more.
 
     Attributes
     ----------
@@ -76,15 +62,15 @@ class PackedUpdate:
     status
         The shard.
     sample
-        Its figures.
+        Its cumulative figures.
     instruments
-        Pickled snapshots.
+        Book, features and quality of each: as they are, or packed one by one as they travel.
     """
 
     number: int
     status: ShardStatus
     sample: Sample
-    instruments: tuple[bytes, ...]
+    instruments: tuple[T, ...]
 
     @property
     def order(self) -> tuple[int, int]:
@@ -92,22 +78,23 @@ class PackedUpdate:
         return self.status.started_ns, self.number
 
 
-async def packed(update: ShardUpdate) -> PackedUpdate:
-    """Pack an update, an instrument a turn of the loop."""
+async def packed(update: ShardUpdate[InstrumentSnapshot]) -> ShardUpdate[bytes]:
+    """Pack an update for its way, an instrument a turn of the loop; whoever looks at one opens it."""
     instruments = []
     for snapshot in update.instruments:
-        instruments.append(pickle.dumps(snapshot))
+        instruments.append(pack(snapshot))
         await asyncio.sleep(0)
-    status = ShardStatus(
-        shard=update.shard,
-        holder=update.holder,
-        started_ns=update.started_ns,
-        instruments=tuple(snapshot.instrument for snapshot in update.instruments),
-        signals_stored=update.signals_stored,
-        signals_waiting=update.signals_waiting,
-        problems=update.problems,
-    )
-    return PackedUpdate(number=update.number, status=status, sample=update.sample, instruments=tuple(instruments))
+    return ShardUpdate(number=update.number, status=update.status, sample=update.sample, instruments=tuple(instruments))
+
+
+def pack(snapshot: InstrumentSnapshot) -> bytes:
+    """A snapshot as it travels."""
+    return msgspec.msgpack.encode(snapshot)
+
+
+def unpack(data: bytes) -> InstrumentSnapshot:
+    """What :func:`pack` was given."""
+    return _SNAPSHOT.decode(data)
 
 
 def snapshot_of(lane: Lane, state: str) -> InstrumentSnapshot:

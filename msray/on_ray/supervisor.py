@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from msray.api.state import InstrumentSnapshot
 from msray.clock import SystemClock
 from msray.errors import UnavailableError
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
@@ -71,7 +72,7 @@ class ShardHost:
 def _shard(plan: ShardPlan) -> FeedShard:
     board, figures, clock = find(BOARD), RayFigures(plan.name), SystemClock()
 
-    async def publish(update: ShardUpdate) -> None:
+    async def publish(update: ShardUpdate[InstrumentSnapshot]) -> None:
         figures.show(update)
         board.push.remote(await packed(update))
 

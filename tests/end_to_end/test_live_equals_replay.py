@@ -111,7 +111,7 @@ async def test_a_kill_in_the_middle_loses_and_doubles_nothing(
             else:
                 await one.until(lambda: len(ledger.signals()) >= 5)
                 ledger.pause_s = 30.0
-                await one.until(lambda: one.shard.update().signals_waiting >= 3)
+                await one.until(lambda: one.shard.update().status.signals_waiting >= 3)
             await one.kill()
         ledger.pause_s = 0.0
         before = ledger.signals()

@@ -5,16 +5,32 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from msray.api.state import InstrumentSnapshot
 from msray.detectors import Calibration
 from msray.errors import UnavailableError
 from msray.feeds.halts import SILENCE_S
 from msray.market import Signal
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
-from msray.on_ray.shard_report import ShardUpdate
+from msray.on_ray.shard_report import ShardStatus, ShardUpdate
 from msray.store.ledger_records import Batch, Receipt, SignalQuery
 from msray.store.ledger_store import LedgerStore
+from msray.telemetry.metrics import Sample
 
 PATIENCE_S = 40.0
+
+
+def an_update(number: int, *books: InstrumentSnapshot, sample: Sample | None = None) -> ShardUpdate[InstrumentSnapshot]:
+    """What a shard says that has these books."""
+    status = ShardStatus(
+        shard="shard-0",
+        holder="shard-0 here",
+        started_ns=1,
+        instruments=tuple(book.instrument for book in books),
+        signals_stored=0,
+        signals_waiting=0,
+        problems=(),
+    )
+    return ShardUpdate(number=number, status=status, sample=sample or {}, instruments=books)
 
 
 @dataclass
@@ -73,7 +89,7 @@ class Running:
 
     shard: FeedShard
     task: asyncio.Task[None]
-    updates: list[ShardUpdate] = field(default_factory=list)
+    updates: list[ShardUpdate[InstrumentSnapshot]] = field(default_factory=list)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something, as long as the shard runs."""
@@ -96,14 +112,14 @@ class Running:
     @property
     def problems(self) -> tuple[str, ...]:
         """What it complains about."""
-        return self.shard.update().problems
+        return self.shard.update().status.problems
 
 
 @asynccontextmanager
 async def running(plan: ShardPlan, ledger: Ledger, *, silence_s: float = SILENCE_S) -> AsyncIterator[Running]:
-    updates: list[ShardUpdate] = []
+    updates: list[ShardUpdate[InstrumentSnapshot]] = []
 
-    async def publish(update: ShardUpdate) -> None:
+    async def publish(update: ShardUpdate[InstrumentSnapshot]) -> None:
         updates.append(update)
 
     shard = FeedShard(plan, ledger, publish, silence_s=silence_s)

@@ -1,42 +1,34 @@
 """The board: what it shows of shards and replicas, and of those that say nothing any more."""
 
+import math
+
 from msray.api.state import InstrumentSnapshot
 from msray.on_ray.board import SILENT_S, BoardService
 from msray.on_ray.replica_figures import ENDED_S
-from msray.on_ray.shard_report import PackedUpdate, ShardUpdate, packed
+from msray.on_ray.shard_report import ShardUpdate, pack, packed, unpack
 from msray.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS, STREAM_SOCKETS
 from msray.telemetry.metrics import Figures, Sample, exposition
 from tests.feeds.clocks import ManualClock
+from tests.on_ray.shards import an_update
 
 NAME = "binance_usdm:BTCUSDT"
 
 
-async def an_update(number: int) -> PackedUpdate:
+async def said(number: int) -> ShardUpdate[bytes]:
     book = InstrumentSnapshot(instrument=NAME, state="synced", update_id=number, bids=((100, 1),), asks=((101, 1),))
-    update = ShardUpdate(
-        shard="shard-0",
-        holder="shard-0 here",
-        started_ns=1,
-        number=number,
-        instruments=(book,),
-        sample={},
-        signals_stored=0,
-        signals_waiting=0,
-        problems=(),
-    )
-    return await packed(update)
+    return await packed(an_update(number, book))
 
 
 async def test_a_book_is_shown_as_long_as_its_shard_speaks() -> None:
     clock = ManualClock()
     board = BoardService(clock)
-    await board.push(await an_update(1))
+    await board.push(await said(1))
     shown = await board.look()
 
     clock.pause(SILENT_S + 1)
     silent = await board.look(shown.version)
     unchanged = await board.look(silent.version)
-    await board.push(await an_update(2))
+    await board.push(await said(2))
     back = await board.look(silent.version)
 
     assert [(one.state, one.bids) for one in shown.instruments] == [("synced", ((100, 1),))]
@@ -48,11 +40,11 @@ async def test_a_book_is_shown_as_long_as_its_shard_speaks() -> None:
 
 async def test_an_update_that_comes_late_or_twice_changes_nothing() -> None:
     board = BoardService(ManualClock())
-    await board.push(await an_update(2))
+    await board.push(await said(2))
     before = await board.look()
 
-    await board.push(await an_update(1))
-    await board.push(await an_update(2))
+    await board.push(await said(1))
+    await board.push(await said(2))
 
     assert (await board.look()) == before
 
@@ -121,3 +113,18 @@ async def test_a_replica_that_speaks_again_is_counted_once() -> None:
 
     assert silent == {"requests": 3, "in_half_a_second": 3, "seconds": 1.5, "sockets": 0}
     assert await told(board) == {"requests": 4, "in_half_a_second": 4, "seconds": 2.0, "sockets": 2}
+
+
+def test_a_book_travels_as_it_is() -> None:
+    book = InstrumentSnapshot(
+        instrument=NAME,
+        state="synced",
+        update_id=2**62,
+        bids=((100, 2**62),),
+        quality={"gaps": 3, "clock_offset_ms": None, "latency_ms": 2.5},
+        features={"spread": 0.5, "imbalance_l5": math.nan},
+    )
+
+    there = unpack(pack(book))
+
+    assert repr(there) == repr(book)

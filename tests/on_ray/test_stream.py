@@ -11,14 +11,18 @@ from msray.api.config import ApiConfig
 from msray.api.state import InstrumentSnapshot
 from msray.on_ray.environment import free_port
 from msray.on_ray.serving import start_api
-from msray.on_ray.shard_report import ShardUpdate, packed
+from msray.on_ray.shard_report import packed
 from msray.store.ledger_records import Batch
 from tests.api.streaming import Streaming, ending, receive, seqs
 from tests.on_ray.sessions import started
+from tests.on_ray.shards import an_update
 from tests.store.examples import BTC, START_NS, some_signals
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 KEY = {"X-API-Key": "sesame"}
+BOOK = InstrumentSnapshot(
+    instrument=BTC, state="synced", epoch=1, update_id=1, event_ns=START_NS, local_ns=START_NS, bids=((9, 1),)
+)
 
 
 class Cluster(NamedTuple):
@@ -39,29 +43,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(Streaming(port), session.ledger, session.board, f"http://localhost:{port}/api/v1")
 
 
-def an_update(number: int) -> ShardUpdate:
-    book = InstrumentSnapshot(
-        instrument=BTC, state="synced", epoch=1, update_id=number, event_ns=START_NS, local_ns=START_NS, bids=[(9, 1)]
-    )
-    return ShardUpdate(
-        shard="shard-0",
-        holder="here",
-        started_ns=START_NS,
-        number=number,
-        instruments=(book,),
-        sample={},
-        signals_stored=0,
-        signals_waiting=0,
-        problems=(),
-    )
-
-
 async def test_signals_and_books_come_through_serve_as_the_routes_answer_them(cluster: Cluster) -> None:
     async with cluster.stream.open("?topics=signals,books", additional_headers=KEY) as link:
         hello = (await receive(link, 1))[0]
         await cluster.ledger.store.remote(Batch(signals=tuple(some_signals(2))))
         signals = await receive(link, 2)
-        await cluster.board.push.remote(await packed(an_update(1)))
+        await cluster.board.push.remote(await packed(an_update(1, BOOK)))
         book = (await receive(link, 1))[0]
     async with httpx.AsyncClient(headers=KEY) as client:
         page = (await client.get(f"{cluster.url}/signals?order=oldest")).json()["signals"]

@@ -1,7 +1,6 @@
 """The supervisor's loop, around hosts that only look like actors."""
 
 import asyncio
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +9,7 @@ from ray.exceptions import ActorDiedError, RayTaskError
 
 from msray.on_ray import supervisor
 from msray.on_ray.supervisor import SupervisorService
+from tests.waiting import until
 
 
 class Host:
@@ -80,12 +80,6 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Host]:
 
 def plans(count: int) -> Any:
     return [SimpleNamespace(name=f"shard-{i}") for i in range(count)]
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not is_so():
-            await asyncio.sleep(0.005)
 
 
 def where(hosts: dict[str, Host]) -> dict[str, str]:

@@ -12,10 +12,11 @@ from msray.errors import UnavailableError
 from msray.on_ray import serving
 from msray.on_ray.board import BoardService
 from msray.on_ray.serving import Watcher
-from msray.on_ray.shard_report import ShardUpdate, packed
+from msray.on_ray.shard_report import packed
 from msray.telemetry.families import COMMIT, COMMIT_SIGNALS, GAPS, HTTP_REQUESTS, OUTBOX
 from msray.telemetry.metrics import Figures, Sample
 from tests.feeds.clocks import ManualClock, settle
+from tests.on_ray.shards import an_update
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(60)]
 NAME = "binance_usdm:BTCUSDT"
@@ -49,17 +50,7 @@ class Ledger:
 @pytest.fixture
 async def board(monkeypatch: pytest.MonkeyPatch) -> BoardService:
     board = BoardService(ManualClock())
-    update = ShardUpdate(
-        shard="shard-0",
-        holder="shard-0 here",
-        started_ns=1,
-        number=1,
-        instruments=(),
-        sample={GAPS.name: {(NAME,): (3.0,)}},
-        signals_stored=0,
-        signals_waiting=0,
-        problems=(),
-    )
+    update = an_update(1, sample={GAPS.name: {(NAME,): (3.0,)}})
     await board.push(await packed(update))
     actor = SimpleNamespace(tell=SimpleNamespace(remote=board.tell))
     monkeypatch.setattr(serving, "find", lambda _name: actor)

@@ -26,10 +26,10 @@ async def standstill(figure: Callable[[], float]) -> float:
                 return before
 
 
-def eventually(ask: Callable[[], T]) -> T:
+def eventually(ask: Callable[[], T], seconds: float = _LIMIT_S) -> T:
     """The first answer that is true, in a test without a loop of its own."""
-    deadline = time.monotonic() + _LIMIT_S
+    deadline = time.monotonic() + seconds
     while not (answer := ask()):
-        assert time.monotonic() < deadline, f"nothing within {_LIMIT_S:g} s"
+        assert time.monotonic() < deadline, f"nothing within {seconds:g} s"
         time.sleep(0.02)
     return answer

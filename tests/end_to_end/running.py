@@ -6,15 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from msray.simulator.process import simulating
 
-T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -51,17 +49,6 @@ def simulator(*words: str) -> Iterator[str]:
     """A simulator in a process of its own; its URL."""
     with simulating(*words, environment=environment()) as listening:
         yield listening()
-
-
-def until(ask: Callable[[], T], seconds: float) -> T:
-    """The first answer that is true, asked for again and again."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"nothing within {seconds} s"
-        time.sleep(0.1)
 
 
 def get(url: str, **headers: str) -> Any:

@@ -13,7 +13,8 @@ import polars as pl
 import pytest
 
 from msray.on_ray.environment import free_port
-from tests.end_to_end.running import family, get, kill, msray, processes_in, simulator, start, until
+from tests.end_to_end.running import family, get, kill, msray, processes_in, simulator, start
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -94,7 +95,7 @@ def test_books_equal_the_exchanges_own(running: Running) -> None:
 
 
 def test_signals_are_the_same_over_http_and_from_the_ledger(running: Running) -> None:
-    until(running.ids, 30)
+    eventually(running.ids, 30)
     over_http = running.signals()
 
     stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
@@ -111,7 +112,7 @@ def test_a_second_one_refuses_and_names_the_holder(running: Running) -> None:
 
 
 def test_metrics_are_those_of_the_whole_system(running: Running) -> None:
-    until(running.ids, 30)
+    eventually(running.ids, 30)
     with urllib.request.urlopen(f"{running.api}/metrics", timeout=10) as answer:
         text = answer.read().decode()
 
@@ -142,22 +143,22 @@ def test_ray_shows_a_shards_figures_beside_its_own(running: Running) -> None:
 
     targets = [target for group in groups for target in group["targets"]]
     wanted = "ray_msray_books_synced{"
-    line = until(lambda: next((one for one in _lines(targets) if one.startswith(wanted)), ""), 40)
+    line = eventually(lambda: next((one for one in _lines(targets) if one.startswith(wanted)), ""), 40)
     assert 'shard="shard-0"' in line
     assert float(line.rsplit(" ", 1)[1]) == len(NAMES)
 
 
 def test_a_killed_shard_is_back_with_its_books_and_loses_nothing(running: Running) -> None:
-    before = set(until(running.ids, 30))
+    before = set(eventually(running.ids, 30))
     pid = running.shard_pid()
 
     kill([pid])
     started = time.monotonic()
-    until(lambda: running.shard_pid() != pid, 30)
-    until(lambda: all(one["state"] == "synced" for one in running.books().values()), 30)
+    eventually(lambda: running.shard_pid() != pid, 30)
+    eventually(lambda: all(one["state"] == "synced" for one in running.books().values()), 30)
 
     assert time.monotonic() - started < 30
-    ids = until(lambda: len(running.ids()) > len(before) and running.ids(), 60)
+    ids = eventually(lambda: len(running.ids()) > len(before) and running.ids(), 60)
     assert before <= set(ids)
     assert len(ids) == len(set(ids))
     assert msray(running.folder, "status")["data"]["shards"][0]["restarts"] >= 1
@@ -166,14 +167,14 @@ def test_a_killed_shard_is_back_with_its_books_and_loses_nothing(running: Runnin
 def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running) -> None:
     acknowledged = set(running.ids())
     kill(family(running.head_pid()))
-    until(lambda: not _answers(running), 20)
+    eventually(lambda: not _answers(running), 20)
 
     stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
     msray(running.folder, "live", timeout_s=200)
 
     assert acknowledged <= {one["signal_id"] for one in stored}
     assert acknowledged <= set(running.ids())
-    until(lambda: len(running.ids()) > len(acknowledged), 60)
+    eventually(lambda: len(running.ids()) > len(acknowledged), 60)
 
 
 def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running) -> None:
@@ -200,12 +201,12 @@ def test_of_two_that_start_at_once_one_runs_and_the_other_names_it(running: Runn
     assert f"by pid {runs.pid} on " in said[refused]["error"]["message"]
     assert set(running.books()) == set(NAMES)
     assert msray(running.folder, "down")["data"]["was_running"]
-    until(lambda: not processes_in(running.folder), 10)
+    eventually(lambda: not processes_in(running.folder), 10)
 
 
 def test_one_that_is_terminated_leaves_nothing_running(running: Running) -> None:
     live, note = start(running.folder, "live", "--seconds", "100"), running.folder / "state" / "ray-head.json"
-    until(lambda: note.exists() and _answers(running), 100)
+    eventually(lambda: note.exists() and _answers(running), 100)
     assert len(processes_in(running.folder)) > 10
 
     live.terminate()
@@ -213,7 +214,7 @@ def test_one_that_is_terminated_leaves_nothing_running(running: Running) -> None
 
     assert (live.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
     assert not note.exists()
-    until(lambda: not processes_in(running.folder), 10)
+    eventually(lambda: not processes_in(running.folder), 10)
 
 
 def _lines(targets: list[str]) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from msray.on_ray.environment import free_port
-from tests.end_to_end.running import REPOSITORY, environment, family, get, kill, simulator, until
+from tests.end_to_end.running import REPOSITORY, environment, family, get, kill, simulator
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 NAME = "binance_usdm:AAAUSDT"
@@ -29,17 +30,17 @@ def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
     )
     try:
         address = f"http://127.0.0.1:{dashboard}"
-        until(lambda: _answers(address), 60)
+        eventually(lambda: _answers(address), 60)
         with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
             words = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--", "python", "jobs/live.py"]
             words += ["--instruments", NAME, "--endpoint", endpoint]
-            done = until(lambda: _submitted(words, clone, ours), 60)
+            done = eventually(lambda: _submitted(words, clone, ours), 60)
 
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
             assert "1 books synced" in done.stdout
             book = f"http://127.0.0.1:{api}/api/v1/books/{NAME}"
             first = get(book)
-            until(lambda: get(book)["update_id"] > first["update_id"], 10)
+            eventually(lambda: get(book)["update_id"] > first["update_id"], 10)
             assert (tmp_path / "state" / "ledger.db").exists()
     finally:
         kill(family(head.pid))

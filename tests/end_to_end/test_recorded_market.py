@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from msray.on_ray.environment import free_port
-from tests.end_to_end.running import get, msray, simulator, start, until
+from tests.end_to_end.running import get, msray, simulator, start
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -57,8 +58,8 @@ def test_books_and_signals_are_those_of_the_exchange_and_of_a_replay(data_dir: P
         (tmp_path / "msray.yaml").write_text(CONFIG.format(names=quoted, endpoint=url, port=port))
         api = f"http://127.0.0.1:{port}"
         with start(tmp_path, "live", "--one-socket", "--until-end") as live:
-            until(lambda: get(f"{url}/oracle/status")["state"] == "playing", 100)
-            until(lambda: _is_up(api), 60)
+            eventually(lambda: get(f"{url}/oracle/status")["state"] == "playing", 100)
+            eventually(lambda: _is_up(api), 60)
             with connect(f"ws://127.0.0.1:{port}/api/v1/stream?topics=signals&resume_from=0") as socket:
                 while live.poll() is None:
                     try:

@@ -43,7 +43,8 @@ def memory_figures(of: live.LivePlan) -> list[Figure]:
         lines = Path(f"/proc/{_process(shard)}/smaps_rollup").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     count = len(of.instruments)
-    how = f"its Ray actor's process, {count} made-up instruments, 1x, raw log on, {SETTLED_S:g} s after sync"
+    after = f"raw log on, {SETTLED_S:g} s after sync"
+    how = f"proportional set of its Ray actor's process, {count} made-up instruments, 1x, {after}"
     return [
         Figure(
             name=f"shard memory, {count} instruments",

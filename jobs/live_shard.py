@@ -19,7 +19,7 @@ from msray.feeds.listings import fetch_listings
 from msray.feeds.websocket import Refused, Socket, Take, open_plain
 from msray.feeds.websocket_fast import open_fast
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
-from msray.on_ray.shard_report import packed
+from msray.on_ray.shard_report import ShardUpdate
 from msray.prediction import CalibrationConfig, DetectionConfig
 from msray.store.ledger_records import Batch, Receipt
 
@@ -43,6 +43,10 @@ class _NoLedger:
 
     def keep_calibration(self, calibration: Calibration) -> None:
         """Nothing is kept."""
+
+
+async def _drop(update: ShardUpdate) -> None:
+    """Nobody looks."""
 
 
 def shard_cpu(url: str, is_fast: bool) -> float:
@@ -132,7 +136,7 @@ async def _shard(
             usual_interval_s=usual_interval_s,
             raw_log=Path(folder),
         )
-        shard = FeedShard(plan, _NoLedger(), packed)
+        shard = FeedShard(plan, _NoLedger(), _drop)
         running = asyncio.create_task(shard.run())
         while len(plan.ids) != sum(one.state == "synced" for one in shard.snapshots()):
             await asyncio.sleep(0.02)

@@ -104,11 +104,10 @@ def _loop(options: Any) -> list[Figure]:
     for name, words in sources.items():
         with simulating(*words, "--speed", "1") as listening:
             turns = apart(longest_turns_ms, listening(), LOOP_S)
-        how = f"{name}, 1x, {LOOP_S:g} s after its books are synced, CPU time of {len(turns)} callbacks"
+        how = f"1x, {LOOP_S:g} s after its books are synced, CPU time of {len(turns)} callbacks"
         for which, at in (("longest", 0), ("99.9 %", len(turns) // 1000)):
-            figures.append(
-                Figure(name=f"turn of a shard's loop: {which}", value=round(turns[at], 2), unit="ms", goal=2.0, how=how)
-            )
+            title = f"turn of a shard's loop, {name}: {which}"
+            figures.append(Figure(name=title, value=round(turns[at], 2), unit="ms", goal=2.0, how=how))
     return figures
 
 

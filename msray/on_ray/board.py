@@ -57,13 +57,13 @@ class BoardService:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._version = self._clock.now_ns()  # beyond what a reader saw of a board before this one
-        self._updates: dict[str, ShardUpdate[bytes]] = {}
+        self._updates: dict[str, ShardUpdate] = {}
         self._changed: dict[str, int] = {}
         self._heard_ns: dict[str, int] = {}
         self._replicas = ReplicaFigures()
         self._gates = SharedGates(self._clock)
 
-    async def push(self, update: ShardUpdate[bytes]) -> None:
+    async def push(self, update: ShardUpdate) -> None:
         """Take an update, unless a later one of the same shard is here."""
         shard = update.status.shard
         known = self._updates.get(shard)
@@ -104,7 +104,7 @@ class BoardService:
         """A venue said 429 or 418: nobody asks it for a while."""
         self._gates.of(venue).refused(status, retry_after_s)
 
-    def _show(self, update: ShardUpdate[bytes]) -> None:
+    def _show(self, update: ShardUpdate) -> None:
         self._version += 1
         self._updates[update.status.shard] = update
         self._changed[update.status.shard] = self._version

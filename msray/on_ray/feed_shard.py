@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Instrument, Signal
 from msray.on_ray.holder import holder
-from msray.on_ray.shard_report import ShardStatus, ShardUpdate, shard_figures, snapshot_of
+from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack, shard_figures, snapshot_of
 from msray.prediction import DetectionConfig, Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
 from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import Batch, LeaseLostError, Receipt
@@ -123,7 +123,7 @@ class FeedShard:
         self,
         plan: ShardPlan,
         ledger: ShardLedger,
-        publish: Callable[[ShardUpdate[InstrumentSnapshot]], Awaitable[None]],
+        publish: Callable[[ShardUpdate], Awaitable[None]],
         *,
         gates: Mapping[str, Gate] | None = None,
         clock: Clock | None = None,
@@ -196,28 +196,28 @@ class FeedShard:
             solver.close()
             await self._publish(self.update())
 
-    def update(self) -> ShardUpdate[InstrumentSnapshot]:
+    def update(self) -> ShardUpdate:
         """Everything there is to see of the shard now."""
-        return self._update([snapshot_of(lane, self._state(name)) for name, lane in self._lanes.items()])
+        return self._update(map(pack, self.snapshots()))
 
-    def _update(self, instruments: Sequence[InstrumentSnapshot]) -> ShardUpdate[InstrumentSnapshot]:
+    def _update(self, packed: Iterable[bytes]) -> ShardUpdate:
         self._updates += 1
         status = ShardStatus(
             shard=self.plan.name,
             holder=self._holder,
             started_ns=self._started_ns,
-            instruments=tuple(snapshot.instrument for snapshot in instruments),
+            instruments=tuple(self._lanes),
             signals_stored=0 if self._spool is None else self._spool.stored,
             signals_waiting=0 if self._spool is None else len(self._spool),
             problems=tuple(self._problems()),
         )
         states = {name: self._state(name) for name in self._lanes}
         sample = shard_figures(self._figures, self._lanes, states, self._source)
-        return ShardUpdate(number=self._updates, status=status, sample=sample, instruments=tuple(instruments))
+        return ShardUpdate(number=self._updates, status=status, sample=sample, instruments=tuple(packed))
 
     def snapshots(self) -> tuple[InstrumentSnapshot, ...]:
         """The latest of each instrument."""
-        return self.update().instruments
+        return tuple(snapshot_of(lane, self._state(name)) for name, lane in self._lanes.items())
 
     @property
     def _lanes(self) -> Mapping[str, Lane]:
@@ -291,11 +291,11 @@ class FeedShard:
         """Tell of everything, an instrument a turn of the loop: frames do not wait for all of them."""
         while True:
             await self._clock.sleep(PUBLISH_S)
-            instruments = []
-            for name, lane in list(self._lanes.items()):
-                instruments.append(snapshot_of(lane, self._state(name)))
+            packed = []
+            for name, lane in self._lanes.items():
+                packed.append(pack(snapshot_of(lane, self._state(name))))
                 await asyncio.sleep(0)
-            await self._publish(self._update(instruments))
+            await self._publish(self._update(packed))
 
     async def _renew(self) -> None:
         while True:

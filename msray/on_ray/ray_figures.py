@@ -2,9 +2,8 @@
 
 from ray.util.metrics import Gauge
 
-from msray.api.state import InstrumentSnapshot
 from msray.on_ray.shard_report import ShardUpdate
-from msray.telemetry.families import GAPS, MESSAGES
+from msray.telemetry.families import BOOK_STATE, GAPS, MESSAGES, Family
 
 
 class RayFigures:
@@ -19,13 +18,17 @@ class RayFigures:
     def __init__(self, shard: str) -> None:
         self._gauges = {name: _gauge(name, text, shard) for name, text in _FIGURES.items()}
 
-    def show(self, update: ShardUpdate[InstrumentSnapshot]) -> None:
+    def show(self, update: ShardUpdate) -> None:
         """Set every figure to what the update says; totals are since the shard's start."""
-        quality = [one.quality for one in update.instruments]
+
+        def total(family: Family, last_label: str = "") -> float:
+            rows = update.sample.get(family.name, {}).items()
+            return sum(value for labels, (value,) in rows if not last_label or labels[-1] == last_label)
+
         values = {
-            "msray_books_synced": sum(one.state == "synced" for one in update.instruments),
-            "msray_messages": sum(one["depth_messages"] or 0 for one in quality),
-            "msray_gaps": sum(one["gaps"] or 0 for one in quality),
+            "msray_books_synced": total(BOOK_STATE, "synced"),
+            "msray_messages": total(MESSAGES, "depth"),
+            "msray_gaps": total(GAPS),
             "msray_signals_stored": update.status.signals_stored,
             "msray_signals_waiting": update.status.signals_waiting,
         }

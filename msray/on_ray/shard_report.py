@@ -1,9 +1,7 @@
 """What a shard tells about itself: plain values, a few times a second."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,7 +18,6 @@ LEVELS = 100
 STATES = ("synced", "unsynced", "halted")
 
 
-T = TypeVar("T", InstrumentSnapshot, bytes)
 _SNAPSHOT = msgspec.msgpack.Decoder(InstrumentSnapshot)
 
 
@@ -52,7 +49,7 @@ class ShardStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardUpdate(Generic[T]):
+class ShardUpdate:
     """All there is to see of a shard; the next one says the same and more.
 
     Attributes
@@ -64,27 +61,18 @@ class ShardUpdate(Generic[T]):
     sample
         Its cumulative figures.
     instruments
-        Book, features and quality of each: as they are, or packed one by one as they travel.
+        Book, features and quality of each, packed one by one: whoever looks at one opens it.
     """
 
     number: int
     status: ShardStatus
     sample: Sample
-    instruments: tuple[T, ...]
+    instruments: tuple[bytes, ...]
 
     @property
     def order(self) -> tuple[int, int]:
         """Grows with every update of a shard, through its runs."""
         return self.status.started_ns, self.number
-
-
-async def packed(update: ShardUpdate[InstrumentSnapshot]) -> ShardUpdate[bytes]:
-    """Pack an update for its way, an instrument a turn of the loop; whoever looks at one opens it."""
-    instruments = []
-    for snapshot in update.instruments:
-        instruments.append(pack(snapshot))
-        await asyncio.sleep(0)
-    return ShardUpdate(number=update.number, status=update.status, sample=update.sample, instruments=tuple(instruments))
 
 
 def pack(snapshot: InstrumentSnapshot) -> bytes:

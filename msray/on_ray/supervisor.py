@@ -10,14 +10,13 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from msray.api.state import InstrumentSnapshot
 from msray.clock import SystemClock
 from msray.errors import UnavailableError
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
 from msray.on_ray.ray_figures import RayFigures
 from msray.on_ray.remote_ledger import RemoteLedger
 from msray.on_ray.session import BOARD, SUPERVISOR, find, start_actor
-from msray.on_ray.shard_report import ShardUpdate, packed
+from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import RemoteGate
 from msray.on_ray.supervision import Ending, Order, RunStatus, decide
 from msray.prediction.warm_up import warm_up
@@ -72,9 +71,9 @@ class ShardHost:
 def _shard(plan: ShardPlan) -> FeedShard:
     board, figures, clock = find(BOARD), RayFigures(plan.name), SystemClock()
 
-    async def publish(update: ShardUpdate[InstrumentSnapshot]) -> None:
+    async def publish(update: ShardUpdate) -> None:
         figures.show(update)
-        board.push.remote(await packed(update))
+        board.push.remote(update)
 
     gates = {venue: RemoteGate(venue, clock) for venue in {one.venue for one in plan.instruments}}
     return FeedShard(plan, RemoteLedger(), publish, gates=gates, clock=clock)

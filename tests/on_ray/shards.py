@@ -11,7 +11,7 @@ from msray.errors import UnavailableError
 from msray.feeds.halts import SILENCE_S
 from msray.market import Signal
 from msray.on_ray.feed_shard import FeedShard, ShardPlan
-from msray.on_ray.shard_report import ShardStatus, ShardUpdate
+from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack
 from msray.store.ledger_records import Batch, Receipt, SignalQuery
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Sample
@@ -19,7 +19,7 @@ from msray.telemetry.metrics import Sample
 PATIENCE_S = 40.0
 
 
-def an_update(number: int, *books: InstrumentSnapshot, sample: Sample | None = None) -> ShardUpdate[InstrumentSnapshot]:
+def an_update(number: int, *books: InstrumentSnapshot, sample: Sample | None = None) -> ShardUpdate:
     """What a shard says that has these books."""
     status = ShardStatus(
         shard="shard-0",
@@ -30,7 +30,7 @@ def an_update(number: int, *books: InstrumentSnapshot, sample: Sample | None = N
         signals_waiting=0,
         problems=(),
     )
-    return ShardUpdate(number=number, status=status, sample=sample or {}, instruments=books)
+    return ShardUpdate(number=number, status=status, sample=sample or {}, instruments=tuple(map(pack, books)))
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Running:
 
     shard: FeedShard
     task: asyncio.Task[None]
-    updates: list[ShardUpdate[InstrumentSnapshot]] = field(default_factory=list)
+    updates: list[ShardUpdate] = field(default_factory=list)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something, as long as the shard runs."""
@@ -117,9 +117,9 @@ class Running:
 
 @asynccontextmanager
 async def running(plan: ShardPlan, ledger: Ledger, *, silence_s: float = SILENCE_S) -> AsyncIterator[Running]:
-    updates: list[ShardUpdate[InstrumentSnapshot]] = []
+    updates: list[ShardUpdate] = []
 
-    async def publish(update: ShardUpdate[InstrumentSnapshot]) -> None:
+    async def publish(update: ShardUpdate) -> None:
         updates.append(update)
 
     shard = FeedShard(plan, ledger, publish, silence_s=silence_s)

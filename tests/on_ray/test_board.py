@@ -5,7 +5,7 @@ import math
 from msray.api.state import InstrumentSnapshot
 from msray.on_ray.board import SILENT_S, BoardService
 from msray.on_ray.replica_figures import ENDED_S
-from msray.on_ray.shard_report import ShardUpdate, pack, packed, unpack
+from msray.on_ray.shard_report import ShardUpdate, pack, unpack
 from msray.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS, STREAM_SOCKETS
 from msray.telemetry.metrics import Figures, Sample, exposition
 from tests.feeds.clocks import ManualClock
@@ -14,21 +14,21 @@ from tests.on_ray.shards import an_update
 NAME = "binance_usdm:BTCUSDT"
 
 
-async def said(number: int) -> ShardUpdate[bytes]:
+def said(number: int) -> ShardUpdate:
     book = InstrumentSnapshot(instrument=NAME, state="synced", update_id=number, bids=((100, 1),), asks=((101, 1),))
-    return await packed(an_update(number, book))
+    return an_update(number, book)
 
 
 async def test_a_book_is_shown_as_long_as_its_shard_speaks() -> None:
     clock = ManualClock()
     board = BoardService(clock)
-    await board.push(await said(1))
+    await board.push(said(1))
     shown = await board.look()
 
     clock.pause(SILENT_S + 1)
     silent = await board.look(shown.version)
     unchanged = await board.look(silent.version)
-    await board.push(await said(2))
+    await board.push(said(2))
     back = await board.look(silent.version)
 
     assert [(one.state, one.bids) for one in shown.instruments] == [("synced", ((100, 1),))]
@@ -40,11 +40,11 @@ async def test_a_book_is_shown_as_long_as_its_shard_speaks() -> None:
 
 async def test_an_update_that_comes_late_or_twice_changes_nothing() -> None:
     board = BoardService(ManualClock())
-    await board.push(await said(2))
+    await board.push(said(2))
     before = await board.look()
 
-    await board.push(await said(1))
-    await board.push(await said(2))
+    await board.push(said(1))
+    await board.push(said(2))
 
     assert (await board.look()) == before
 

@@ -20,7 +20,7 @@ from msray.feeds.recovery import signals_again, unsettled
 from msray.market import Instrument
 from msray.on_ray.feed_shard import ShardPlan
 from msray.on_ray.holder import holder
-from msray.on_ray.shard_report import STATES
+from msray.on_ray.shard_report import STATES, unpack
 from msray.prediction import Requested
 from msray.prediction.warm_up import warm_up
 from msray.simulator.faults import FaultPlan
@@ -172,13 +172,13 @@ async def test_a_ledger_that_is_away_for_a_while_ends_nothing(
         await one.until(lambda: ledger.refused_renewals == 0 and len(one.updates) > 5)
         await one.stop()
 
-    assert len({update.started_ns for update in one.updates if update.started_ns}) == 1
+    assert len({update.status.started_ns for update in one.updates if update.status.started_ns}) == 1
 
 
 def states(one: Running, instrument: Instrument) -> list[str]:
     """What was shown of an instrument, a word for each change."""
-    shown = [each.state for update in one.updates for each in update.instruments if each.instrument == instrument.id]
-    return [state for state, _ in itertools.groupby(shown)]
+    books = (unpack(book) for update in one.updates for book in update.instruments)
+    return [state for state, _ in itertools.groupby(book.state for book in books if book.instrument == instrument.id)]
 
 
 async def test_a_halted_instrument_is_shown_so_and_gets_no_snapshot_until_it_trades_again(
@@ -201,7 +201,7 @@ async def test_a_halted_instrument_is_shown_so_and_gets_no_snapshot_until_it_tra
 
     assert states(one, TODAY)[1:-1].count("halted") == 1
     assert "halted" not in states(one, OTHER)
-    (shown,) = [each for each in halted.instruments if each.instrument == TODAY.id]
+    (shown,) = [each for each in map(unpack, halted.instruments) if each.instrument == TODAY.id]
     assert (shown.bids, shown.asks) == ((), ())
     figures = halted.sample["microstructure_book_state"]
     assert {state: figures[TODAY.id, state] for state in STATES} == {
@@ -236,7 +236,7 @@ async def test_without_a_raw_log_it_runs_and_stops(endpoint: str, ledger: Ledger
         await one.stop()
 
     assert segment.segment_paths(tmp_path) == []
-    assert one.updates[-1].instruments[0].state == "synced"
+    assert unpack(one.updates[-1].instruments[0]).state == "synced"
 
 
 async def test_a_raw_log_that_somebody_else_writes_is_refused(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:

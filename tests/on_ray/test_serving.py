@@ -17,9 +17,10 @@ from msray.api.config import ApiConfig
 from msray.on_ray.environment import free_port
 from msray.on_ray.serving import OPTIONS, ROUTE_PREFIX, SERVE_LOGGING, build_app, start_api, with_key_of_the_environment
 from msray.on_ray.session import API_APP
-from tests.end_to_end.running import REPOSITORY, get, until
+from tests.end_to_end.running import REPOSITORY, get
 from tests.on_ray.serve_program import served
 from tests.on_ray.sessions import started
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 YAML = REPOSITORY / "cluster" / "serve.yaml"
@@ -106,7 +107,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster, tmp_path: Path) -> None:
     start_api(ApiConfig(port=cluster.port))
-    until(cluster.is_ready, 30)
+    eventually(cluster.is_ready, 30)
     by_code = cluster.applications()
     serve.delete("api")
 
@@ -114,8 +115,8 @@ def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster,
     file.write_text(yaml.safe_dump({**the_file(), "http_options": {"host": "127.0.0.1", "port": cluster.port}}))
     serve_command = [str(Path(sys.executable).with_name("serve")), "deploy", "--address", cluster.dashboard]
     subprocess.run([*serve_command, str(file)], check=True, cwd=REPOSITORY, timeout=60)
-    until(lambda: cluster.applications()["applications"]["api"]["status"] == "RUNNING", 60)
-    until(cluster.is_ready, 30)
+    eventually(lambda: cluster.applications()["applications"]["api"]["status"] == "RUNNING", 60)
+    eventually(cluster.is_ready, 30)
     by_file = cluster.applications()
 
     assert _what_runs(by_file) == _what_runs(by_code)

@@ -11,7 +11,6 @@ from msray.api.config import ApiConfig
 from msray.api.state import InstrumentSnapshot
 from msray.on_ray.environment import free_port
 from msray.on_ray.serving import start_api
-from msray.on_ray.shard_report import packed
 from msray.store.ledger_records import Batch
 from tests.api.streaming import Streaming, ending, receive, seqs
 from tests.on_ray.sessions import started
@@ -48,7 +47,7 @@ async def test_signals_and_books_come_through_serve_as_the_routes_answer_them(cl
         hello = (await receive(link, 1))[0]
         await cluster.ledger.store.remote(Batch(signals=tuple(some_signals(2))))
         signals = await receive(link, 2)
-        await cluster.board.push.remote(await packed(an_update(1, BOOK)))
+        await cluster.board.push.remote(an_update(1, BOOK))
         book = (await receive(link, 1))[0]
     async with httpx.AsyncClient(headers=KEY) as client:
         page = (await client.get(f"{cluster.url}/signals?order=oldest")).json()["signals"]

@@ -12,7 +12,6 @@ from msray.errors import UnavailableError
 from msray.on_ray import serving
 from msray.on_ray.board import BoardService
 from msray.on_ray.serving import Watcher
-from msray.on_ray.shard_report import packed
 from msray.telemetry.families import COMMIT, COMMIT_SIGNALS, GAPS, HTTP_REQUESTS, OUTBOX
 from msray.telemetry.metrics import Figures, Sample
 from tests.feeds.clocks import ManualClock, settle
@@ -51,7 +50,7 @@ class Ledger:
 async def board(monkeypatch: pytest.MonkeyPatch) -> BoardService:
     board = BoardService(ManualClock())
     update = an_update(1, sample={GAPS.name: {(NAME,): (3.0,)}})
-    await board.push(await packed(update))
+    await board.push(update)
     actor = SimpleNamespace(tell=SimpleNamespace(remote=board.tell))
     monkeypatch.setattr(serving, "find", lambda _name: actor)
     monkeypatch.setattr(serving, "METRICS_KEPT_S", 0.0)

@@ -29,8 +29,8 @@ die() {
 
 extras_of() {
   case $1 in
-    use) echo ray ;;
-    test) echo ray,dev,postgres,fast,zstd ;;
+    use) echo ray,research ;;
+    test) echo ray,research,dev,postgres,fast,zstd ;;
   esac
 }
 

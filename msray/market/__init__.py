@@ -1,4 +1,4 @@
-"""What a market is made of: records, instruments, signals. Layouts and units, no behaviour."""
+"""What a market is made of: records, instruments, signals, orders. Layouts and units, no behaviour."""
 
 from msray.market.events import (
     ASK,
@@ -20,7 +20,8 @@ from msray.market.events import (
     Records,
     concatenate,
 )
-from msray.market.instrument import Instrument, check_id
+from msray.market.instrument import PRICE_DECIMALS, Instrument, check_id
+from msray.market.orders import REPORT, Fill, OrderKind, ReportKind, Side
 from msray.market.signals import UNCALIBRATED, Signal, signal_id
 
 __all__ = [
@@ -32,17 +33,23 @@ __all__ = [
     "MAX_TICK",
     "MESSAGE",
     "OTHER",
+    "PRICE_DECIMALS",
     "REFRESH",
     "REGRID",
+    "REPORT",
     "SELL",
     "SNAPSHOT",
     "TRADE",
     "UNCALIBRATED",
+    "Fill",
     "GapReason",
     "Instrument",
     "Levels",
     "Messages",
+    "OrderKind",
     "Records",
+    "ReportKind",
+    "Side",
     "Signal",
     "check_id",
     "concatenate",

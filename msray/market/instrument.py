@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from msray.errors import UsageError
 from msray.market.events import MAX_TICK
 
+PRICE_DECIMALS = 18
+"""No price has more; an integer of ``10**-18`` is exact whatever an instrument's grid becomes."""
+
 Number = TypeVar("Number", int, NDArray[Any])
 
 _ID = re.compile(r"[a-z0-9_]{2,32}:[^\s:/?#\x00-\x1f]{1,64}")
@@ -64,6 +67,11 @@ class Instrument:
     def price(self, ticks: Number) -> Any:
         """Price in quote units of a price in grid ticks; correctly rounded: ``float`` of the venue's string."""
         return ticks * self.grid / 10**self.price_decimals
+
+    def exact_price(self, ticks: int) -> int:
+        """Price of grid ticks as an integer of ``10**-18`` quote units."""
+        scale: int = 10 ** (PRICE_DECIMALS - self.price_decimals)
+        return int(ticks) * self.grid * scale
 
     def size(self, units: Number) -> Any:
         """Size in the venue's units (base; contracts where it trades contracts); correctly rounded."""

@@ -11,7 +11,7 @@ from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchCon
 if TYPE_CHECKING:
     from msray.prediction.calibration import CalibrationTask
     from msray.prediction.detection import check_calibration
-    from msray.prediction.engine import PredictionEngine, Rows, RowSink
+    from msray.prediction.engine import LogSink, PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
     from msray.prediction.log import Arrived, Began, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
     from msray.prediction.pipeline import Pipeline
@@ -26,6 +26,7 @@ __all__ = [
     "Disconnected",
     "Lane",
     "LogEvent",
+    "LogSink",
     "Pipeline",
     "PredictionEngine",
     "Requested",
@@ -42,7 +43,7 @@ __all__ = [
 _PLACES = {
     "calibration": ("CalibrationTask",),
     "detection": ("check_calibration",),
-    "engine": ("PredictionEngine", "RowSink", "Rows"),
+    "engine": ("LogSink", "PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
     "log": ("Arrived", "Began", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
     "pipeline": ("Pipeline",),

@@ -48,6 +48,8 @@ class Rows:
 
 
 RowSink = Callable[[Rows], None]
+LogSink = Callable[[Instrument, Records, list[Signal]], None]
+"""Told of records that have been folded, with the grid that they ended with and the signals that they raised."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class PredictionEngine:
         Computes calibrations; by default on the spot.
     sink
         Takes every feature row; by default nobody does.
+    log
+        Takes the input log as it is folded, after the rows of each part.
 
     Notes
     -----
@@ -92,6 +96,7 @@ class PredictionEngine:
         calibration: Calibration | None = None,
         solver: Solver | None = None,
         sink: RowSink | None = None,
+        log: LogSink | None = None,
     ) -> None:
         self.instrument = instrument
         self.book = L2Book(instrument)
@@ -103,6 +108,7 @@ class PredictionEngine:
         self._detection = Detection(instrument.id, detection, calibration)
         self._solver = solver or SpotSolver()
         self._sink = sink
+        self._log = log
         self._alarms = np.zeros(64 + len(detection.watches), k.ALARM)
         self._bests = np.zeros((0, 4), np.int64)
         self._rows = np.zeros((0, feature.COLUMNS))
@@ -178,6 +184,8 @@ class PredictionEngine:
                 break
             self._resolve(stop, records, at)
         self.counts.signals += len(signals)
+        if self._log is not None:
+            self._log(self.instrument, records[:at], signals)
         return signals, at
 
     def checkpoint(self) -> bytes:

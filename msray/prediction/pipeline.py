@@ -8,7 +8,7 @@ from msray.detectors import Calibration
 from msray.errors import UsageError
 from msray.market import Instrument, Signal
 from msray.prediction.config import DetectionConfig
-from msray.prediction.engine import PredictionEngine, RowSink
+from msray.prediction.engine import LogSink, PredictionEngine, RowSink
 from msray.prediction.lane import Lane
 from msray.prediction.log import Arrived, Began, LogEvent, Requested, read_log_metadata
 from msray.prediction.solver import Solver
@@ -32,6 +32,8 @@ class Pipeline:
         Computes calibrations; see :class:`~msray.prediction.engine.PredictionEngine`.
     sink
         Gives each instrument's row sink, by instrument id. Where it, or its answer, is None, no rows are written.
+    log
+        Gives each instrument's log sink, likewise.
     timer
         Monotonic nanoseconds; with it, ``busy_ns`` of each lane counts what its instrument took, decoding included.
     """
@@ -45,6 +47,7 @@ class Pipeline:
         limits: SyncLimits | None = None,
         solver: Solver | None = None,
         sink: Callable[[str], RowSink | None] | None = None,
+        log: Callable[[str], LogSink | None] | None = None,
         timer: Callable[[], int] = int,
     ) -> None:
         self._instruments = tuple(instruments)
@@ -52,6 +55,7 @@ class Pipeline:
         self._limits = limits
         self._solver = solver
         self._sink = sink
+        self._log = log
         self._timer = timer
         self.lanes: dict[str, Lane] = {}
         self.refused: Counter[Reason] = Counter()
@@ -97,8 +101,14 @@ class Pipeline:
         return BookSync(instrument, find_venue(instrument.venue).rule, self._limits)
 
     def _new_engine(self, instrument: Instrument, calibration: Calibration | None) -> PredictionEngine:
-        sink = self._sink(instrument.id) if self._sink else None
-        return PredictionEngine(instrument, self._detection, calibration=calibration, solver=self._solver, sink=sink)
+        return PredictionEngine(
+            instrument,
+            self._detection,
+            calibration=calibration,
+            solver=self._solver,
+            sink=self._sink(instrument.id) if self._sink else None,
+            log=self._log(instrument.id) if self._log else None,
+        )
 
     def _new_decoders(self) -> dict[str, Decoder]:
         by_venue: dict[str, list[Instrument]] = {}

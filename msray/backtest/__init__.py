@@ -1,0 +1,1 @@
+"""Backtests: a recorded market, a simulated venue, a strategy with its risk limits, and exact accounts."""

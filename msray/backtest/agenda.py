@@ -1,0 +1,65 @@
+"""What will be known when, in the order of local time."""
+
+import heapq
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+NEVER_NS = 2**62
+
+
+class Kind(IntEnum):
+    """What becomes known; of things known at one instant, in this order."""
+
+    ANSWER = 0
+    FUNDING = 1
+    TOUCH = 2
+    TIME = 3
+    SAMPLE = 4
+    SIGNAL = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One thing on the agenda.
+
+    Attributes
+    ----------
+    at_ns
+        Local time.
+    kind
+        What it is.
+    number
+        In the order of being written down.
+    what
+        What belongs to it.
+    """
+
+    at_ns: int
+    kind: Kind
+    number: int
+    what: object = field(compare=False)
+
+
+class Agenda:
+    """A heap of entries."""
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._written = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def write(self, at_ns: int, kind: Kind, what: object) -> None:
+        """Something will be known at a local time."""
+        self._written += 1
+        heapq.heappush(self._heap, Entry(at_ns, kind, self._written, what))
+
+    @property
+    def next_ns(self) -> int:
+        """When the next thing is known; :data:`NEVER_NS` if there is none."""
+        return self._heap[0].at_ns if self._heap else NEVER_NS
+
+    def pop(self) -> Entry:
+        """The next thing, which is taken off."""
+        return heapq.heappop(self._heap)

@@ -1,0 +1,235 @@
+"""``TradingDesk``: our side of the markets - what is known, what is open, what is held, and what may be sent."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.backtest.agenda import NEVER_NS, Agenda, Kind
+from msray.backtest.config import BacktestConfig
+from msray.backtest.exchange import SimulatedVenue
+from msray.backtest.latency import Latency
+from msray.backtest.portfolio import PortfolioManager
+from msray.backtest.quotes import Quote, Quotes
+from msray.backtest.risk import Exposure, Refusal, RiskManager
+from msray.backtest.strategy import Answer
+from msray.errors import UnknownNameError
+from msray.market import Fill, Instrument, OrderKind, Side
+
+
+@dataclass(slots=True)
+class Market:
+    """One instrument: its venue, and what we know of it."""
+
+    instrument: Instrument
+    venue: SimulatedVenue
+    quotes: Quotes = field(default_factory=Quotes)
+    answered_ns: int = 0
+
+
+@dataclass(slots=True)
+class _Order:
+    """An order that may still be open."""
+
+    market: Market
+    side: Side
+    kind: OrderKind
+    left: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Watch:
+    market: Market
+    side: Side
+    low: int
+    high: int
+    is_found: bool = False
+
+
+class TradingDesk:
+    """Implements :class:`~msray.backtest.strategy.Desk` on simulated venues.
+
+    Parameters
+    ----------
+    config
+        What is assumed.
+    latency
+        How long an order is on its way.
+    agenda
+        Takes what the desk is to be told of.
+    """
+
+    def __init__(self, config: BacktestConfig, latency: Latency, agenda: Agenda) -> None:
+        self.portfolio = PortfolioManager(config.initial_capital, config.fee_rate, config.maker_rate)
+        self.risk = RiskManager(config.risk)
+        self.markets: dict[str, Market] = {}
+        self.fills: list[Fill] = []
+        self.answers: Counter[str] = Counter()
+        self.sent = 0
+        self._config, self._latency, self._agenda = config, latency, agenda
+        self._now_ns = 0
+        self._orders: dict[int, _Order] = {}
+        self._watches: dict[int, _Watch] = {}
+
+    def add(self, instrument: Instrument) -> Market:
+        """Trade an instrument; Binance's COIN-M futures are inverse, everything else is linear."""
+        contract = self._config.contract_size if instrument.venue == "binance_coinm" else 0.0
+        self.portfolio.add(instrument, contract)
+        market = Market(instrument, SimulatedVenue(instrument, self._config.queue))
+        self.markets[instrument.id] = market
+        return market
+
+    def go_to(self, now_ns: int) -> None:
+        """It is this time now: learn what has become known."""
+        self._now_ns = max(self._now_ns, now_ns)
+        for market in self.markets.values():
+            if market.quotes.go_to(self._now_ns):
+                quote = market.quotes.last
+                if quote is not None:
+                    self.portfolio.mark(market.instrument.id, quote.mid_price)
+
+    def book(self, answer: Answer) -> None:
+        """The venue's answer to an order has come."""
+        self.answers[answer.kind.name.lower()] += 1
+        order = self._orders.get(answer.order_id)
+        if answer.fill is not None:
+            self.fills.append(answer.fill)
+            self.portfolio.apply(answer.fill, order.reason if order else "")
+        if order is not None:
+            order.left = answer.left
+            if answer.is_over:
+                del self._orders[answer.order_id]
+
+    def look(self, instrument: str) -> None:
+        """New rows of an instrument are at hand: find out when they touch what is watched for."""
+        for token, watch in self._watches.items():
+            if watch.market.instrument.id == instrument and not watch.is_found:
+                self._look(token, watch)
+
+    def touched(self, watch: object) -> int | None:
+        """Token of a watch that has been touched and ends with it; None where it was replaced or given up."""
+        for token, mine in self._watches.items():
+            if mine is watch:
+                del self._watches[token]
+                return token
+        return None
+
+    @property
+    def now_ns(self) -> int:
+        """See :class:`~msray.backtest.strategy.Desk`, as for all that follows."""
+        return self._now_ns
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What can be traded."""
+        return tuple(market.instrument for market in self.markets.values())
+
+    @property
+    def equity(self) -> float:
+        """Cash and positions at their mids."""
+        return self.portfolio.equity
+
+    def quote(self, instrument: str) -> Quote | None:
+        """The newest best prices."""
+        return self._market(instrument).quotes.last
+
+    def values(self, instrument: str) -> NDArray[np.float64]:
+        """The newest values of the strategy's columns."""
+        return self._market(instrument).quotes.values
+
+    def position(self, instrument: str) -> int:
+        """Units held."""
+        return self.portfolio.position(self._market(instrument).instrument.id)
+
+    def average_price(self, instrument: str) -> float:
+        """Average price of what is held."""
+        return self.portfolio.accounts[self._market(instrument).instrument.id].average_price()
+
+    def size_for(self, instrument: str, value: float) -> int:
+        """Units that are worth so much at the newest mid."""
+        scale = 10**12  # of units, so that a size too small for one is not lost before the division
+        each = self.portfolio.value(self._market(instrument).instrument.id, scale)
+        return int(value / each * scale) if each > 0 else 0
+
+    def place(
+        self,
+        instrument: str,
+        side: Side,
+        size: int,
+        *,
+        kind: OrderKind = OrderKind.MARKET,
+        tick: int = 0,
+        reason: str = "",
+    ) -> int | Refusal:
+        """Send an order."""
+        market = self._market(instrument)
+        refusal = self._refused(market, side, size)
+        if refusal is not None:
+            return refusal
+        number = self.sent + 1
+        market.venue.place(self._arrival_ns(), number, side, kind, tick, size)
+        self._orders[number] = _Order(market, side, kind, size, reason)
+        self.sent = number
+        return number
+
+    def cancel(self, order_id: int) -> None:
+        """Send the wish to take an order out; for one that is over nothing is sent."""
+        if order_id in self._orders:
+            self._orders[order_id].market.venue.cancel(self._arrival_ns(), order_id)
+
+    def replace(self, order_id: int, tick: int, size: int) -> Refusal | None:
+        """Send the wish to change an order."""
+        order = self._orders.get(order_id)
+        if order is None:
+            return Refusal("unknown_order", f"order {order_id} is not open")
+        refusal = self._refused(order.market, order.side, size - order.left)
+        if refusal is None:
+            order.market.venue.replace(self._arrival_ns(), order_id, order.kind, tick, size)
+        return refusal
+
+    def wake_at(self, at_ns: int, token: int) -> None:
+        """Be told at a local time, now if it has passed."""
+        self._agenda.write(max(at_ns, self._now_ns), Kind.TIME, token)
+
+    def watch(self, instrument: str, side: Side, low: int, high: int, token: int) -> None:
+        """Be told when a price is reached; another watch of the same token is replaced."""
+        self._watches[token] = _Watch(self._market(instrument), side, low, high)
+        self._look(token, self._watches[token])
+
+    def unwatch(self, token: int) -> None:
+        """Be told no more."""
+        self._watches.pop(token, None)
+
+    def _look(self, token: int, watch: _Watch) -> None:
+        at_ns = watch.market.quotes.next_touch(watch.side, watch.low, watch.high)
+        if at_ns < NEVER_NS:
+            watch.is_found = True
+            self._agenda.write(max(at_ns, self._now_ns), Kind.TOUCH, watch)
+
+    def _market(self, instrument: str) -> Market:
+        if instrument not in self.markets:
+            raise UnknownNameError("instrument", instrument, self.markets)
+        return self.markets[instrument]
+
+    def _arrival_ns(self) -> int:
+        return self._now_ns + self._latency.entry_ns(self._now_ns)
+
+    def _refused(self, market: Market, side: Side, size: int) -> Refusal | None:
+        """Why so much more of a side may not be asked for: all that is open on that side counts as traded."""
+        name, portfolio = market.instrument.id, self.portfolio
+        held = portfolio.position(name)
+        pending = sum(o.left for o in self._orders.values() if o.market is market and o.side is side)
+        before = portfolio.value(name, held)
+        return self.risk.check(
+            Exposure(
+                equity=portfolio.equity,
+                order_value=portfolio.value(name, max(size, 0)),
+                position_before=before,
+                position_after=portfolio.value(name, held + side.sign * (pending + size)),
+                others=portfolio.exposure - abs(before),
+                open_orders=len(self._orders),
+            ),
+            self._now_ns,
+        )

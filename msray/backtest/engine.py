@@ -1,0 +1,205 @@
+"""``BacktestingEngine``: one order of time for two clocks, from recorded markets and a strategy to fills and accounts.
+
+A market's exchange side (its book, our orders in it) runs on exchange time, our side (rows, signals, answers, timers)
+on local time; orders and answers take as long as the latency model says. The whole is a fold over tapes: fed in pieces
+as they come in or all at once, it gives the same.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from msray.backtest.agenda import NEVER_NS, Agenda, Entry, Kind
+from msray.backtest.config import SECOND, BacktestConfig, FundingRate
+from msray.backtest.desk import Market, TradingDesk
+from msray.backtest.exchange import Reports
+from msray.backtest.latency import Latency, latency_of
+from msray.backtest.result import BacktestResult, EquityPoint
+from msray.backtest.strategy import Answer, Strategy
+from msray.backtest.tape import Tape, TwoClocks
+from msray.features import column
+from msray.market import Fill, Instrument, ReportKind, Side, Signal
+
+SAMPLE_NS = SECOND
+"""While something is held, the account is valued, and the limits of loss are watched, this often."""
+
+
+class BacktestingEngine:
+    """Runs a strategy on recorded markets.
+
+    Parameters
+    ----------
+    config
+        What is assumed.
+    strategy
+        Whose orders are simulated.
+    latency
+        How long orders and answers travel; by default as ``config`` says.
+
+    Notes
+    -----
+    A :class:`~msray.backtest.tape.TapeRecorder` takes tapes down during a replay. What is known at one local instant
+    comes in the order of :class:`~msray.backtest.agenda.Kind`, instruments in the order of their ids.
+    """
+
+    def __init__(self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None) -> None:
+        self.config = config
+        self.strategy = strategy
+        self._latency = latency or latency_of(config.latency, np.random.default_rng(config.seed))
+        self._agenda = Agenda()
+        self.desk = TradingDesk(config, self._latency, self._agenda)
+        self._columns = [column(name) for name in strategy.columns]
+        self._clocks: dict[str, TwoClocks] = {}
+        self._signals: list[Signal] = []
+        self._equity: list[EquityPoint] = []
+        self._is_sampling = False
+        self._is_started = False
+        for payment in config.funding:
+            self._agenda.write(payment.at_ns, Kind.FUNDING, payment)
+
+    def run(self, tapes: Iterable[Tape]) -> BacktestResult:
+        """Run over whole tapes, one an instrument.
+
+        Raises
+        ------
+        UsageError
+            If messages were received before they were sent; it says how the recorder's clock has to be corrected.
+        """
+        tapes = sorted(tapes, key=lambda tape: tape.instrument.id)
+        self.trade([tape.instrument for tape in tapes])
+        for tape in tapes:
+            self.feed(tape)
+        for name, clocks in self._clocks.items():
+            clocks.check(name)
+        return self.finish()
+
+    def trade(self, instruments: Sequence[Instrument]) -> None:
+        """Say what will be traded, once, before anything is fed."""
+        for instrument in sorted(instruments, key=lambda one: one.id):
+            self.desk.add(instrument)
+            self._clocks[instrument.id] = TwoClocks(self.config)
+
+    def feed(self, tape: Tape) -> None:
+        """Hand over the next piece of an instrument's market; :meth:`go_to` and :meth:`finish` run it."""
+        name = tape.instrument.id
+        market = self.desk.markets[name]
+        exchange_ns, known_ns = self._clocks[name].read(tape.records)
+        market.venue.feed(tape.records, exchange_ns)
+        picked = tape.values[:, [tape.columns.index(number) for number in self._columns]]
+        market.quotes.feed(tape.instrument, known_ns[tape.row_message], tape.bests, picked)
+        for signal, message in zip(tape.signals, tape.signal_message.tolist(), strict=True):
+            self._agenda.write(int(known_ns[message]), Kind.SIGNAL, signal)
+        self.desk.look(name)
+
+    def finish(self) -> BacktestResult:
+        """Run to the end of all that was fed; what is held then is valued at its last mid."""
+        end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)
+        self.go_to(end_ns)
+        while self._agenda.next_ns < NEVER_NS:  # what happened, but would have been learned of later
+            entry = self._agenda.pop()
+            if isinstance(entry.what, Answer):
+                self.desk.book(entry.what)
+        self._sample()
+        desk = self.desk
+        return BacktestResult(
+            config=self.config,
+            instruments=desk.instruments,
+            signals=tuple(self._signals),
+            fills=tuple(desk.fills),
+            trades=tuple(desk.portfolio.trades),
+            equity=tuple(self._equity),
+            accounts=dict(desk.portfolio.accounts),
+            answers=dict(desk.answers),
+            refusals=dict(desk.risk.refusals),
+            halted=desk.risk.halted,
+            orders=desk.sent,
+        )
+
+    def go_to(self, until_ns: int) -> None:
+        """Run to a local time, included; all that happened at the venues by then must have been fed."""
+        if not self._is_started:
+            self._is_started = True
+            self.strategy.on_start(self.desk)
+        while True:
+            wake_ns = self._agenda.next_ns
+            if self._plays_on(min(wake_ns, until_ns)):
+                continue
+            if wake_ns > until_ns:
+                return
+            self._take(self._agenda.pop())
+
+    def _plays_on(self, until_ns: int) -> bool:
+        """Let the venues go on to an exchange time, or to the next thing that we must hear of; says which it was.
+
+        Where orders are at several venues, none may run ahead of what another's fills could make us send it: all go to
+        the first moment at which anything can happen to an order.
+        """
+        busy = [market for market in self.desk.markets.values() if not market.venue.is_idle]
+        at_ns = until_ns
+        if len(busy) > 1:
+            at_ns = min(market.venue.quiet_until(until_ns) for market in busy)
+        heard = False
+        for market in busy:
+            while len(reports := market.venue.advance(at_ns)):
+                self._hear(market, reports)
+                heard = True
+                if len(busy) == 1:
+                    return True
+        return heard or at_ns < until_ns
+
+    def _hear(self, market: Market, reports: Reports) -> None:
+        """Something happened to orders: we shall learn of it."""
+        instrument = market.venue.instrument
+        for report in reports:
+            at_ns = int(report["at_ns"])
+            # Answers come over one connection: none overtakes another.
+            market.answered_ns = max(market.answered_ns, at_ns + self._latency.response_ns(at_ns))
+            kind, order_id = ReportKind(int(report["kind"])), int(report["order_id"])
+            fill = None
+            if kind is ReportKind.FILLED:
+                fill = Fill(
+                    instrument=instrument.id,
+                    order_id=order_id,
+                    side=Side(int(report["side"])),
+                    price=instrument.exact_price(int(report["tick"])),
+                    size=int(report["size"]),
+                    is_maker=bool(report["is_maker"]),
+                    exchange_ns=at_ns,
+                    local_ns=market.answered_ns,
+                )
+            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=int(report["left"]), fill=fill)
+            self._agenda.write(market.answered_ns, Kind.ANSWER, answer)
+
+    def _take(self, entry: Entry) -> None:
+        """One thing has become known."""
+        desk, what = self.desk, entry.what
+        desk.go_to(entry.at_ns)
+        if isinstance(what, Answer):
+            desk.book(what)
+            if what.fill is not None:
+                self._sample()
+            self.strategy.on_answer(what, desk)
+        elif isinstance(what, Signal):
+            self._signals.append(what)
+            self.strategy.on_signal(what, desk)
+        elif isinstance(what, FundingRate):
+            desk.portfolio.pay_funding(what.instrument, what.rate)
+        elif entry.kind is Kind.SAMPLE:
+            self._is_sampling = False
+            self._sample()
+        elif entry.kind is Kind.TOUCH:
+            token = desk.touched(what)
+            if token is not None:
+                self.strategy.on_touch(token, desk)
+        elif isinstance(what, int):
+            self.strategy.on_time(what, desk)
+
+    def _sample(self) -> None:
+        """Value the account, end trading if it lost too much, and come again while something is held."""
+        now_ns, equity = self.desk.now_ns, self.desk.equity
+        self._equity.append(EquityPoint(now_ns, equity))
+        if self.desk.risk.observe(equity, now_ns) is not None:
+            self.strategy.on_halt(self.desk)
+        if not self._is_sampling and not self.desk.portfolio.is_flat:
+            self._is_sampling = True
+            self._agenda.write(now_ns + SAMPLE_NS, Kind.SAMPLE, None)

@@ -1,0 +1,287 @@
+"""``SimulatedVenue``: one instrument's recorded book, and the orders of one trader in it."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.backtest import kernels as k
+from msray.backtest.config import QueueConfig
+from msray.book import L2Book
+from msray.errors import UsageError
+from msray.market import (
+    GAP,
+    LEVEL,
+    MAX_SIZE,
+    MAX_TICK,
+    MESSAGE,
+    REFRESH,
+    REGRID,
+    REPORT,
+    SNAPSHOT,
+    Instrument,
+    OrderKind,
+    Records,
+    Side,
+)
+
+Reports = NDArray[np.void]
+
+_MODELS = {"risk_averse": k.RISK_AVERSE, "power": k.POWER, "logarithm": k.LOGARITHM}
+_FIRST_ORDERS = 64
+_REPORTS = 4096
+
+
+@dataclass(slots=True)
+class _Batch:
+    records: Records
+    exchange_ns: NDArray[np.int64]
+    at: int = 0
+
+
+class SimulatedVenue:
+    """A matching engine that replays a recorded book beside the orders sent to it.
+
+    Parameters
+    ----------
+    instrument
+        Whose book it is; ``instrument`` follows when the recording goes over to a finer grid.
+    queue
+        Where resting orders stand.
+    stops_at_reports
+        Whether :meth:`advance` returns as soon as something happened to an order, so that its owner may react.
+
+    Notes
+    -----
+    What fills what: ``backtest/kernels.py``. Levels beyond the covered range are never traded against.
+    """
+
+    def __init__(
+        self, instrument: Instrument, queue: QueueConfig | None = None, *, stops_at_reports: bool = True
+    ) -> None:
+        queue = queue or QueueConfig()
+        self.instrument = instrument
+        self.book = L2Book(instrument)
+        self.newest_ns = 0
+        self._batches: deque[_Batch] = deque()
+        self._last_arrival_ns = 0
+        self._reports = np.zeros(_REPORTS, REPORT)
+        self._desk = _empty_desk(_FIRST_ORDERS, _FIRST_ORDERS, 2 * k.MOST_SWEPT)
+        self._desk[k.QUEUE] = _MODELS[queue.model]
+        self._desk[k.QUEUE_POWER] = round(queue.power * 1000)
+        self._desk[k.SIZE_UNIT] = 10**instrument.size_decimals
+        self._desk[k.STOPS_AT_REPORTS] = stops_at_reports
+
+    @property
+    def now_ns(self) -> int:
+        """Exchange time of the last thing that happened here."""
+        return int(self._desk[k.NOW])
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the recording knows the book."""
+        return bool(self._desk[k.IS_SYNCED])
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no order rests here or is on its way: nothing can happen that anybody has to be told."""
+        return bool(self._desk[k.ORDERS] == 0 and self._desk[k.SENT_LAST] == 0)
+
+    def feed(self, records: Records, exchange_ns: NDArray[np.int64]) -> None:
+        """Hand over the next piece of the recording; :meth:`advance` plays it.
+
+        Parameters
+        ----------
+        records
+            Of this instrument, in log order; they must stay as they are.
+        exchange_ns
+            Exchange time of each message; it never goes back.
+        """
+        if len(records) == 0:
+            return
+        self._batches.append(_Batch(records, exchange_ns))
+        self.newest_ns = int(exchange_ns[-1])
+
+    def place(self, arrival_ns: int, order_id: int, side: Side, kind: OrderKind, tick: int, size: int) -> None:
+        """Send an order that arrives then, or right after what was sent before, if that is later.
+
+        Parameters
+        ----------
+        arrival_ns
+            Exchange time.
+        order_id
+            The caller's; unique among open orders.
+        side, kind
+            What it is.
+        tick
+            Its price on the instrument's grid; a market order has none.
+        size
+            In units of the instrument, positive.
+        """
+        if kind is not OrderKind.MARKET:
+            self._check_tick(tick)
+        self._check_size(size)
+        self._send(arrival_ns, k.PLACE, order_id, side, kind, tick, size)
+
+    def cancel(self, arrival_ns: int, order_id: int) -> None:
+        """Send the wish to take an order out."""
+        self._send(arrival_ns, k.CANCEL, order_id, 0, 0, 0, 0)
+
+    def replace(self, arrival_ns: int, order_id: int, kind: OrderKind, tick: int, size: int) -> None:
+        """Send the wish to change price or remaining size; only a smaller size at the same price keeps the place."""
+        self._check_tick(tick)
+        self._check_size(size)
+        self._send(arrival_ns, k.REPLACE, order_id, 0, kind, tick, size)
+
+    def quiet_until(self, until_ns: int) -> int:
+        """Exchange time before which nothing can happen to an order, at most ``until_ns``."""
+        batch, records = self._first, self._first.records
+        last_ns = self._horizon(until_ns)
+        return int(k.quiet_until(self._desk, records.messages, records.levels, batch.exchange_ns, batch.at, last_ns))
+
+    def advance(self, until_ns: int) -> Reports:
+        """Play the recording up to an exchange time, included.
+
+        Parameters
+        ----------
+        until_ns
+            Exchange time; nothing of the recording up to then may come later.
+
+        Returns
+        -------
+        Reports
+            ``REPORT`` rows of what happened to orders, in order. If there are any and ``stops_at_reports``, the venue
+            stands at the last of them: call again.
+        """
+        while True:
+            batches = len(self._batches)
+            stop = self._step(self._horizon(until_ns))
+            if stop == k.REPORTED or (stop == k.DONE and len(self._batches) == batches):
+                break
+            if stop == k.REPORTS_FULL:
+                self._reports = np.concatenate([self._reports, np.zeros_like(self._reports)])
+        reports = self._reports[: self._desk[k.REPORTS]].copy()
+        self._desk[k.REPORTS] = 0
+        return reports
+
+    @property
+    def _first(self) -> _Batch:
+        return self._batches[0] if self._batches else _NOTHING
+
+    def _horizon(self, until_ns: int) -> int:
+        """How far the venue may go before the batch behind the first one has to be at hand."""
+        return min(until_ns, int(self._first.exchange_ns[-1])) if len(self._batches) > 1 else until_ns
+
+    def _step(self, last_ns: int) -> int:
+        """One call of the kernel, and what it asks for."""
+        desk = self._desk
+        batch, records = self._first, self._first.records
+        batch.at = int(
+            k.advance(
+                desk,
+                self.book.arena,
+                records.messages,
+                records.levels,
+                batch.exchange_ns,
+                batch.at,
+                last_ns,
+                self._reports,
+            )
+        )
+        stop = int(desk[k.STOP])
+        if stop == k.BOOK_FULL:
+            message = records.messages[batch.at]
+            self.book.make_room(records.levels, int(message["begin"]), int(message["end"]))
+        elif stop == k.DESK_FULL:
+            self._grow(2 * int(desk[k.ORDER_CAPACITY]), int(desk[k.SENT_CAPACITY]), 2 * int(desk[k.TAKEN_CAPACITY]))
+        elif stop == k.SPECIAL:
+            reported = int(desk[k.REPORTS])
+            self._take(records, batch.at)
+            batch.at += 1
+            if desk[k.REPORTS] > reported and desk[k.STOPS_AT_REPORTS]:
+                stop = k.REPORTED
+        if len(self._batches) > 1 and batch.at == len(records):
+            self._batches.popleft()
+        return stop
+
+    def _take(self, records: Records, at: int) -> None:
+        """A record that is neither a depth message nor a trade."""
+        message = records.messages[at]
+        kind, desk = message["kind"], self._desk
+        levels = records.levels[message["begin"] : message["end"]]
+        if kind in (SNAPSHOT, GAP):
+            k.lose_all(desk, self._reports)
+            desk[k.IS_SYNCED] = kind == SNAPSHOT
+            self.book.clear()
+        if kind in (SNAPSHOT, REFRESH):
+            self.book.load(levels, int(message["first_id"]))
+            k.settle(desk, self.book.arena, self._reports)
+        elif kind == REGRID:
+            self._regrid(
+                self.instrument.regridded(int(message["first_id"]), int(message["last_id"])), int(message["prev_id"])
+            )
+
+    def _regrid(self, instrument: Instrument, factor: int) -> None:
+        self.instrument = instrument
+        self.book.regrid(instrument, factor)
+        desk = self._desk
+        for at, count, words, tick in (
+            (desk[k.ORDERS_AT], desk[k.ORDERS], k.ORDER_WORDS, k.TICK),
+            (desk[k.SENT_AT], desk[k.SENT_LAST], k.SENT_WORDS, k.SENT_TICK),
+            (desk[k.TAKEN_AT], desk[k.TAKEN], k.TAKEN_WORDS, k.TAKEN_TICK),
+        ):
+            desk[at : at + count * words].reshape(-1, words)[:, tick] *= factor
+        if desk[k.HIGHEST_BUY] >= 0:
+            desk[k.HIGHEST_BUY] *= factor
+        if desk[k.LOWEST_SELL] <= MAX_TICK:
+            desk[k.LOWEST_SELL] *= factor
+
+    def _send(self, arrival_ns: int, action: int, order_id: int, side: int, kind: int, tick: int, size: int) -> None:
+        desk = self._desk
+        if desk[k.SENT_LAST] == desk[k.SENT_CAPACITY]:
+            self._grow(int(desk[k.ORDER_CAPACITY]), 2 * int(desk[k.SENT_CAPACITY]), int(desk[k.TAKEN_CAPACITY]))
+            desk = self._desk
+        self._last_arrival_ns = max(self._last_arrival_ns, arrival_ns)
+        s = int(desk[k.SENT_AT] + desk[k.SENT_LAST] * k.SENT_WORDS)
+        desk[s : s + 7] = self._last_arrival_ns, action, order_id, side, tick, size, kind
+        desk[k.SENT_LAST] += 1
+
+    def _grow(self, orders: int, sent: int, taken: int) -> None:
+        old, new = self._desk, _empty_desk(orders, sent, taken)
+        places = (k.ORDERS_AT, k.ORDER_CAPACITY, k.SENT_AT, k.SENT_CAPACITY, k.TAKEN_AT, k.TAKEN_CAPACITY)
+        own = {word: new[word] for word in places}
+        new[: k.HEADER] = old[: k.HEADER]
+        for word, value in own.items():
+            new[word] = value
+        for at, count, words in (
+            (k.ORDERS_AT, k.ORDERS, k.ORDER_WORDS),
+            (k.SENT_AT, k.SENT_LAST, k.SENT_WORDS),
+            (k.TAKEN_AT, k.TAKEN, k.TAKEN_WORDS),
+        ):
+            used = old[count] * words
+            new[new[at] : new[at] + used] = old[old[at] : old[at] + used]
+        self._desk = new
+
+    def _check_tick(self, tick: int) -> None:
+        if not 0 < tick <= MAX_TICK:
+            raise UsageError(f"tick of an order must be 1 to {MAX_TICK}, got {tick}")
+
+    def _check_size(self, size: int) -> None:
+        if not 0 < size <= MAX_SIZE:
+            raise UsageError(f"size of an order must be 1 to {MAX_SIZE} units, got {size}")
+
+
+def _empty_desk(orders: int, sent: int, taken: int) -> NDArray[np.int64]:
+    orders_at = k.HEADER
+    sent_at = orders_at + orders * k.ORDER_WORDS
+    taken_at = sent_at + sent * k.SENT_WORDS
+    desk = np.zeros(taken_at + taken * k.TAKEN_WORDS, np.int64)
+    desk[k.ORDERS_AT], desk[k.ORDER_CAPACITY] = orders_at, orders
+    desk[k.SENT_AT], desk[k.SENT_CAPACITY] = sent_at, sent
+    desk[k.TAKEN_AT], desk[k.TAKEN_CAPACITY] = taken_at, taken
+    desk[k.HIGHEST_BUY], desk[k.LOWEST_SELL] = -1, MAX_TICK + 1
+    return desk
+
+
+_NOTHING = _Batch(Records(np.zeros(0, MESSAGE), np.zeros(0, LEVEL)), np.zeros(0, np.int64))

@@ -1,0 +1,136 @@
+"""What a strategy knows of one instrument: the rows that have reached it, and when the next one touches a price."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.backtest import kernels_quotes as k
+from msray.backtest.agenda import NEVER_NS
+from msray.market import MAX_TICK, Instrument, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best prices that are known, in grid ticks, with the sizes shown there.
+
+    Attributes
+    ----------
+    instrument
+        With the grid of the ticks.
+    known_ns
+        Since when they are known, local time.
+    """
+
+    instrument: Instrument
+    known_ns: int
+    bid_tick: int
+    bid_size: int
+    ask_tick: int
+    ask_size: int
+
+    @property
+    def mid_price(self) -> int:
+        """Middle of the best prices, an integer of ``10**-18`` quote units."""
+        return (self.instrument.exact_price(self.bid_tick) + self.instrument.exact_price(self.ask_tick)) // 2
+
+    def tick(self, side: Side) -> int:
+        """Best price of a side of the book: the bid for buys, the ask for sells."""
+        return self.bid_tick if side is Side.BUY else self.ask_tick
+
+
+@dataclass(slots=True)
+class _Piece:
+    instrument: Instrument
+    known_ns: NDArray[np.int64]
+    bests: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+class Quotes:
+    """The rows of one instrument in the order in which they become known.
+
+    Rows in which a side of the book is empty are passed over: there is nothing to trade against, the last whole one
+    stays. :meth:`go_to` forgets what is behind it.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: deque[_Piece] = deque()
+        self._at = -1
+
+    def feed(
+        self,
+        instrument: Instrument,
+        known_ns: NDArray[np.int64],
+        bests: NDArray[np.int64],
+        values: NDArray[np.float64],
+    ) -> None:
+        """Hand over the next rows.
+
+        Parameters
+        ----------
+        instrument
+            With the grid that the ticks are of.
+        known_ns
+            When each becomes known, local time; it never goes back.
+        bests, values
+            See :class:`~msray.backtest.tape.Tape`.
+        """
+        whole = (bests[:, 0] >= 0) & (bests[:, 2] <= MAX_TICK)
+        if not whole.all():
+            known_ns, bests, values = known_ns[whole], bests[whole], values[whole]
+        if len(known_ns):
+            self._pieces.append(_Piece(instrument, known_ns, np.ascontiguousarray(bests), values))
+
+    def go_to(self, now_ns: int) -> bool:
+        """Learn all that is known by then; says whether there was anything."""
+        before = self._at
+        while len(self._pieces) > 1 and self._pieces[1].known_ns[0] <= now_ns:
+            self._pieces.popleft()
+            before, self._at = -2, -1
+        if self._pieces:
+            known_ns = self._pieces[0].known_ns
+            if self._at + 1 < len(known_ns) and known_ns[self._at + 1] <= now_ns:
+                self._at = int(np.searchsorted(known_ns, now_ns, side="right")) - 1
+        return self._at != before
+
+    @property
+    def last(self) -> Quote | None:
+        """The newest quote that is known; None before the first."""
+        if self._at < 0:
+            return None
+        piece = self._pieces[0]
+        bid, bid_size, ask, ask_size = piece.bests[self._at].tolist()
+        return Quote(piece.instrument, int(piece.known_ns[self._at]), bid, bid_size, ask, ask_size)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The newest values of the columns that the tape has; only where there is a quote."""
+        row: NDArray[np.float64] = self._pieces[0].values[self._at]
+        return row
+
+    def next_touch(self, side: Side, low: int, high: int) -> int:
+        """Since when the best price of a side is at or beyond one of two prices, from the newest row on.
+
+        Parameters
+        ----------
+        side
+            Whose best price: the bid for ``BUY``.
+        low, high
+            Integers of ``10**-18``.
+
+        Returns
+        -------
+        int
+            Local time; :data:`NEVER_NS` if no row that was handed over says so.
+        """
+        column, first = 0 if side is Side.BUY else 2, max(self._at, 0)
+        for piece in self._pieces:
+            unit = piece.instrument.exact_price(1)
+            lowest, highest = max(low // unit, -1), min(-(-high // unit), NEVER_NS)
+            row = int(k.first_touch(piece.bests, column, first, lowest, highest))
+            if row < len(piece.known_ns):
+                return int(piece.known_ns[row])
+            first = 0
+        return NEVER_NS

@@ -8,7 +8,7 @@ INSTRUMENT = Instrument(venue="test", symbol="X", price_decimals=1, size_decimal
 
 
 def records(*messages: tuple) -> Records:
-    """Records of messages (kind, exchange ns, [(side, tick, size), ...]); a trade has one level, its side is the seller's."""
+    """Records of messages (kind, exchange ns, [(side, tick, size), ...]); a trade has one level."""
     table = np.zeros(len(messages), MESSAGE)
     levels: list[tuple[int, int, int]] = []
     for number, (kind, at_ns, changes) in enumerate(messages):

@@ -7,7 +7,7 @@ from msray.backtest.config import QueueConfig
 from msray.backtest.exchange import SimulatedVenue
 from msray.errors import UsageError
 from msray.market import DEPTH, SNAPSHOT, TRADE, OrderKind, ReportKind, Side
-from tests.backtest.made import INSTRUMENT, bought, depth, gap, random_messages, records, snapshot, sold
+from tests.backtest.made import INSTRUMENT, depth, gap, random_messages, records, snapshot, sold
 from tests.naive.venue import NaiveVenue
 
 FOREVER = 2**62 - 1

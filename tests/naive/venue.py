@@ -19,7 +19,7 @@ class Order:
 class NaiveVenue:
     """Risk-averse queue: whoever leaves a level without a trade stood at its end.
 
-    ``book`` is the recording's: two dicts of sizes by tick. ``taken`` is what we took of levels since they last changed.
+    ``book`` is the recording's: two dicts of sizes by tick. ``taken`` is what we took of levels since they changed.
     ``queues`` has, for every level with orders of ours, the units in the order of service: None is somebody else's.
     """
 
@@ -88,7 +88,7 @@ class NaiveVenue:
         if kind in (OrderKind.LIMIT, OrderKind.POST_ONLY):
             self.orders[order_id] = order
             queue = self.queues.setdefault((side, tick), [None] * self.book[side].get(tick, 0))
-            # Whoever came since the last change of the level stands behind; the recording shows how many others there are.
+            # Whoever came since the last change of the level stands behind the others that were there.
             others = queue.count(None)
             queue += [None] * (self.book[side].get(tick, 0) - others)
             queue += [order_id] * order.left

@@ -1,18 +1,26 @@
 """What detections are worth, against what is known to be true."""
 
+from msray.evaluation.classification import ClassificationReport, ClassScore, ProbabilityScore, classification_report
 from msray.evaluation.intervals import wilson_interval
 from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted
 from msray.evaluation.ranking import Curve, PrecisionAtK, RankingReport, precision_at_k, ranking_report
+from msray.evaluation.reliability import ReliabilityDiagram, reliability_diagram
 
 __all__ = [
     "Alarm",
+    "ClassScore",
+    "ClassificationReport",
     "Curve",
     "PlantedChange",
     "PlantedScore",
     "PrecisionAtK",
+    "ProbabilityScore",
     "RankingReport",
+    "ReliabilityDiagram",
+    "classification_report",
     "precision_at_k",
     "ranking_report",
+    "reliability_diagram",
     "score_planted",
     "wilson_interval",
 ]

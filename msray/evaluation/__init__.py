@@ -1,6 +1,7 @@
 """What detections are worth, against what is known to be true."""
 
 from msray.evaluation.classification import ClassificationReport, ClassScore, ProbabilityScore, classification_report
+from msray.evaluation.directional import DirectionalAccuracy, DirectionScore, directional_accuracy
 from msray.evaluation.intervals import wilson_interval
 from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted
 from msray.evaluation.ranking import Curve, PrecisionAtK, RankingReport, precision_at_k, ranking_report
@@ -11,6 +12,8 @@ __all__ = [
     "ClassScore",
     "ClassificationReport",
     "Curve",
+    "DirectionScore",
+    "DirectionalAccuracy",
     "PlantedChange",
     "PlantedScore",
     "PrecisionAtK",
@@ -18,6 +21,7 @@ __all__ = [
     "RankingReport",
     "ReliabilityDiagram",
     "classification_report",
+    "directional_accuracy",
     "precision_at_k",
     "ranking_report",
     "reliability_diagram",

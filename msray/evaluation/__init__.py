@@ -3,9 +3,11 @@
 from msray.evaluation.classification import ClassificationReport, ClassScore, ProbabilityScore, classification_report
 from msray.evaluation.directional import DirectionalAccuracy, DirectionScore, directional_accuracy
 from msray.evaluation.intervals import wilson_interval
+from msray.evaluation.lead_time import LeadTimes, RandomAlarms, score_lead_time
 from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted
 from msray.evaluation.ranking import Curve, PrecisionAtK, RankingReport, precision_at_k, ranking_report
 from msray.evaluation.reliability import ReliabilityDiagram, reliability_diagram
+from msray.evaluation.watched import Watched
 
 __all__ = [
     "Alarm",
@@ -14,17 +16,21 @@ __all__ = [
     "Curve",
     "DirectionScore",
     "DirectionalAccuracy",
+    "LeadTimes",
     "PlantedChange",
     "PlantedScore",
     "PrecisionAtK",
     "ProbabilityScore",
+    "RandomAlarms",
     "RankingReport",
     "ReliabilityDiagram",
+    "Watched",
     "classification_report",
     "directional_accuracy",
     "precision_at_k",
     "ranking_report",
     "reliability_diagram",
+    "score_lead_time",
     "score_planted",
     "wilson_interval",
 ]

@@ -1,5 +1,6 @@
 """What detections are worth, against what is known to be true."""
 
+from msray.evaluation.change_points import DelayScore, MarginScore, covering, f1_with_margin, score_delays
 from msray.evaluation.classification import ClassificationReport, ClassScore, ProbabilityScore, classification_report
 from msray.evaluation.directional import DirectionalAccuracy, DirectionScore, directional_accuracy
 from msray.evaluation.intervals import wilson_interval
@@ -14,9 +15,11 @@ __all__ = [
     "ClassScore",
     "ClassificationReport",
     "Curve",
+    "DelayScore",
     "DirectionScore",
     "DirectionalAccuracy",
     "LeadTimes",
+    "MarginScore",
     "PlantedChange",
     "PlantedScore",
     "PrecisionAtK",
@@ -26,10 +29,13 @@ __all__ = [
     "ReliabilityDiagram",
     "Watched",
     "classification_report",
+    "covering",
     "directional_accuracy",
+    "f1_with_margin",
     "precision_at_k",
     "ranking_report",
     "reliability_diagram",
+    "score_delays",
     "score_lead_time",
     "score_planted",
     "wilson_interval",

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msray.evaluation.intervals import wilson_interval
+
 SECOND = 1_000_000_000
 SIGNAL_TYPES = {
     "volatility": ("volatility",),
@@ -12,7 +14,6 @@ SIGNAL_TYPES = {
     "liquidity": ("liquidity_bid", "liquidity_ask"),
 }
 """Kind of change -> types of the signals that name it."""
-_Z_95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +76,6 @@ class PlantedScore:
         """Delay within which this share of the found changes was found; NaN where none was."""
         delays = sorted(delay for delay in self.delays_s if delay is not None)
         return delays[min(int(share * len(delays)), len(delays) - 1)] if delays else math.nan
-
-
-def wilson_interval(found: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; the whole range where there is nothing to share."""
-    if of == 0:
-        return 0.0, 1.0
-    p, z2 = found / of, _Z_95**2
-    middle, half = p + z2 / (2 * of), _Z_95 * math.sqrt(p * (1 - p) / of + z2 / (4 * of * of))
-    return max((middle - half) / (1 + z2 / of), 0.0), min((middle + half) / (1 + z2 / of), 1.0)
 
 
 def score_planted(

@@ -91,6 +91,16 @@ class BacktestingEngine:
             self._agenda.write(int(known_ns[message]), Kind.SIGNAL, signal)
         self.desk.look(name)
 
+    @property
+    def settled_ns(self) -> int:
+        """Time up to which nothing more can come: as far as :meth:`go_to` may go while pieces are still coming in.
+
+        An instrument that is quiet holds the others up no longer than the longest delay a message can have.
+        """
+        clocks = self._clocks.values()
+        newest_ns = max((one.received_ns for one in clocks), default=0) - round(self.config.max_feed_delay_s * SECOND)
+        return min((max(one.exchange_ns, newest_ns) for one in clocks), default=0) - 1
+
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
         end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)

@@ -114,7 +114,9 @@ class RiskManager:
         now_ns
             Local time.
         """
-        refusal = None if order.reduces else self._breaks(order) or self._too_fast(now_ns)
+        while self._sent_ns and self._sent_ns[0] <= now_ns - SECOND:
+            self._sent_ns.popleft()
+        refusal = None if order.reduces else self._breaks(order)
         if refusal is None:
             self._sent_ns.append(now_ns)
         else:
@@ -137,12 +139,7 @@ class RiskManager:
                 return Refusal(limit, f"{limit} is {getattr(config, limit):g}, got {value:.4g}")
         if order.open_orders >= config.max_open_orders:
             return Refusal("max_open_orders", f"max_open_orders is {config.max_open_orders}, all of them are open")
-        return None
-
-    def _too_fast(self, now_ns: int) -> Refusal | None:
-        while self._sent_ns and self._sent_ns[0] <= now_ns - SECOND:
-            self._sent_ns.popleft()
-        most = self.config.max_orders_per_s
+        most = config.max_orders_per_s
         if len(self._sent_ns) >= most:
             return Refusal("max_orders_per_s", f"max_orders_per_s is {most}, so many were sent within a second")
         return None

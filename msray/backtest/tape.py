@@ -121,7 +121,9 @@ class TwoClocks:
     config
         Correction of the recorder's clock, longest delay, time to compute.
     exchange_ns, local_ns
-        Of the last message so far.
+        Of the last message so far: sent, and its features known.
+    received_ns
+        When the newest was received.
     early, shortest_ns
         Messages received before they were sent, and the shortest delay, by the corrected clock.
     """
@@ -129,6 +131,7 @@ class TwoClocks:
     config: BacktestConfig
     exchange_ns: int = 0
     local_ns: int = 0
+    received_ns: int = 0
     early: int = 0
     shortest_ns: int = 2**62
 
@@ -152,6 +155,7 @@ class TwoClocks:
         local = np.maximum.accumulate(np.concatenate([[self.local_ns], known]))[1:]
         if len(messages):
             self.exchange_ns, self.local_ns = int(exchange[-1]), int(local[-1])
+            self.received_ns = max(self.received_ns, int(received.max()))
         return exchange, local
 
     def check(self, instrument_id: str) -> None:

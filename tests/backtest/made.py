@@ -1,8 +1,14 @@
 """Small markets, made by hand or by chance."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
-from msray.market import ASK, DEPTH, GAP, LEVEL, MESSAGE, SELL, SNAPSHOT, TRADE, Instrument, Records
+from msray.backtest.tape import Tape
+from msray.book import L2Book
+from msray.market import ASK, DEPTH, GAP, LEVEL, MESSAGE, SELL, SNAPSHOT, TRADE, Instrument, Records, Signal
 
 INSTRUMENT = Instrument(venue="test", symbol="X", price_decimals=1, size_decimals=0, tick=1, grid=1)
 
@@ -56,3 +62,79 @@ def random_messages(rng: np.random.Generator, count: int) -> list[tuple]:
             changes[side, tick] = int(rng.integers(0, 7))
         found.append(depth(10 * number, *((side, tick, size) for (side, tick), size in changes.items())))
     return found
+
+
+def tape(log: Records, signals=(), instrument: Instrument = INSTRUMENT, columns=()) -> Tape:
+    """The tape of a log, its rows from a book of our own; ``signals`` are (message number, signal)."""
+    book = L2Book(instrument)
+    rows, bests = [], []
+    for number, message in enumerate(log.messages):
+        levels = log.levels[message["begin"] : message["end"]]
+        if message["kind"] == SNAPSHOT:
+            book.load(levels, 0)
+        elif message["kind"] == DEPTH:
+            book.apply(levels)
+            best = book.best()
+            rows.append(number)
+            bests.append(
+                (
+                    -1 if best.bid_tick is None else best.bid_tick,
+                    best.bid_size,
+                    2**31 - 1 if best.ask_tick is None else best.ask_tick,
+                    best.ask_size,
+                )
+            )
+    return Tape(
+        instrument=instrument,
+        records=log,
+        row_message=np.array(rows, np.int64),
+        bests=np.array(bests, np.int64).reshape(-1, 4),
+        values=np.zeros((len(rows), 0)),
+        columns=(),
+        signals=tuple(signal for _, signal in signals),
+        signal_message=np.array([number for number, _ in signals], np.int64),
+    )
+
+
+def pieces(whole: Tape, cuts: Sequence[int]) -> list[Tape]:
+    """A tape cut before the messages of these numbers."""
+    found = []
+    for begin, end in pairwise([0, *cuts, len(whole.records)]):
+        rows = (whole.row_message >= begin) & (whole.row_message < end)
+        raised = (whole.signal_message >= begin) & (whole.signal_message < end)
+        found.append(
+            replace(
+                whole,
+                records=whole.records[begin:end].copy(),
+                row_message=whole.row_message[rows] - begin,
+                bests=whole.bests[rows],
+                values=whole.values[rows],
+                signals=tuple(signal for signal, mine in zip(whole.signals, raised, strict=True) if mine),
+                signal_message=whole.signal_message[raised] - begin,
+            )
+        )
+    return found
+
+
+def signal(event_ns: int, direction: int = 1, signal_type: str = "imbalance", score: float = 0.9, instrument="test:X"):
+    return Signal(
+        signal_id=f"{event_ns:032d}",
+        instrument=instrument,
+        signal_type=signal_type,
+        detector="ensemble",
+        score=score,
+        direction=direction,
+        event_ns=event_ns,
+        change_ns=event_ns,
+        size_sigma=1.0,
+        event_kind="depth",
+        event_id=1,
+    )
+
+
+def times(log: Records, scale_ns: int) -> Records:
+    """The same log with every time multiplied."""
+    messages = log.messages.copy()
+    for name in ("event_ns", "local_ns"):
+        messages[name] *= scale_ns
+    return Records(messages, log.levels)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from msray.errors import UsageError
-from msray.evaluation.spans import MOST_NS, checked_count, checked_spans
+from msray.evaluation.arguments import MOST_NS, checked_count, checked_spans
 
 PURGE, EMBARGO = 0.01, 0.02
 """Margins where none are given, as shares of the time from the first start to the last end."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from msray.errors import UsageError
-from msray.evaluation.spans import MOST_NS, checked_count, checked_spans
+from msray.evaluation.arguments import MOST_NS, checked_count, checked_spans
 
 _PAIRS_AT_ONCE = 1 << 22
 

@@ -1,5 +1,6 @@
-"""Labels as spans of time, and arguments that are counts: what splitters and their audit check alike."""
+"""What the parts of this package ask of their arguments alike."""
 
+import math
 import operator
 
 import numpy as np
@@ -9,6 +10,8 @@ from msray.errors import UsageError
 
 MOST_NS = (1 << 62) - 1
 """Largest time and length, so that their sums stay int64: the year 2116."""
+MOST_VALUE = 1e100
+"""Largest value, so that sums of squares stay finite."""
 
 
 def checked_spans(spans: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -69,3 +72,42 @@ def checked_count(name: str, value: int, least: int, most: int) -> int:
     if not least <= number <= most:
         raise UsageError(f"{name} must be {least} to {most}, got {number}")
     return number
+
+
+def checked_number(name: str, value: float, least: float = -math.inf, most: float = math.inf) -> float:
+    """Return ``value`` if it is finite and lies between ``least`` and ``most``.
+
+    Raises
+    ------
+    UsageError
+        If it does not; ``name`` is the parameter's name.
+    """
+    if not math.isfinite(value):
+        raise UsageError(f"{name} must be finite, got {value}")
+    if not least <= value <= most:
+        raise UsageError(f"{name} must lie between {least:g} and {most:g}, got {value}")
+    return float(value)
+
+
+def checked_values(name: str, values: ArrayLike, *, least: int, dimensions: int = 1) -> NDArray[np.float64]:
+    """Values as float64, all finite.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than ``least`` along the first axis, one is not a number or beyond MOST_VALUE, or they have
+        other dimensions; ``name`` is the parameter's name.
+    """
+    try:
+        given = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} must be numbers: {error}") from error
+    if given.ndim != dimensions:
+        raise UsageError(f"{name} must have {dimensions} dimension{'s'[: dimensions - 1]}, got {given.ndim}")
+    if len(given) < least:
+        raise UsageError(f"{name} must have at least {least} rows, got {len(given)}")
+    wrong = ~(np.abs(given) <= MOST_VALUE)
+    if wrong.any():
+        first = tuple(np.argwhere(wrong)[0].tolist())
+        raise UsageError(f"{name} must be finite and within {MOST_VALUE:g}, got {given[first]} at {list(first)}")
+    return given

@@ -1,6 +1,14 @@
 """What detections are worth, against what is known to be true; and how far a result can be believed."""
 
 from msray.evaluation.overfitting import BacktestOverfitting, probability_of_backtest_overfitting
+from msray.evaluation.performance import (
+    Drawdown,
+    PerformanceReport,
+    TradeReport,
+    compound_returns,
+    measure_performance,
+    measure_trades,
+)
 from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted, wilson_interval
 from msray.evaluation.purged_cv import CombinatorialPurgedCV, PurgedKFold, PurgedWalkForward, Role, SplitDescription
 from msray.evaluation.sharpe import (
@@ -15,6 +23,8 @@ __all__ = [
     "Alarm",
     "BacktestOverfitting",
     "CombinatorialPurgedCV",
+    "Drawdown",
+    "PerformanceReport",
     "PlantedChange",
     "PlantedScore",
     "PurgedKFold",
@@ -22,9 +32,13 @@ __all__ = [
     "Role",
     "SplitAudit",
     "SplitDescription",
+    "TradeReport",
     "audit_splits",
+    "compound_returns",
     "deflated_sharpe_ratio",
     "expected_maximum_sharpe",
+    "measure_performance",
+    "measure_trades",
     "minimum_track_record_length",
     "probabilistic_sharpe_ratio",
     "probability_of_backtest_overfitting",

@@ -1,5 +1,11 @@
 """What detections are worth, against what is known to be true; and how far a result can be believed."""
 
+from msray.evaluation.bootstrap import (
+    BootstrapInterval,
+    automatic_mean_block,
+    stationary_bootstrap_interval,
+    stationary_rows,
+)
 from msray.evaluation.overfitting import BacktestOverfitting, probability_of_backtest_overfitting
 from msray.evaluation.performance import (
     Drawdown,
@@ -22,6 +28,7 @@ from msray.evaluation.split_audit import SplitAudit, audit_splits
 __all__ = [
     "Alarm",
     "BacktestOverfitting",
+    "BootstrapInterval",
     "CombinatorialPurgedCV",
     "Drawdown",
     "PerformanceReport",
@@ -34,6 +41,7 @@ __all__ = [
     "SplitDescription",
     "TradeReport",
     "audit_splits",
+    "automatic_mean_block",
     "compound_returns",
     "deflated_sharpe_ratio",
     "expected_maximum_sharpe",
@@ -43,5 +51,7 @@ __all__ = [
     "probabilistic_sharpe_ratio",
     "probability_of_backtest_overfitting",
     "score_planted",
+    "stationary_bootstrap_interval",
+    "stationary_rows",
     "wilson_interval",
 ]

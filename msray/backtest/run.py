@@ -22,9 +22,7 @@ def run_one(tapes: Sequence[Tape], config: BacktestConfig, strategy: MakeStrateg
     return BacktestingEngine(config, strategy(config)).run(tapes)
 
 
-def run_all(
-    tapes: Sequence[Tape], configs: Sequence[BacktestConfig], strategy: MakeStrategy
-) -> list[BacktestResult]:
+def run_all(tapes: Sequence[Tape], configs: Sequence[BacktestConfig], strategy: MakeStrategy) -> list[BacktestResult]:
     """Configurations one after the other."""
     return [run_one(tapes, config, strategy) for config in configs]
 

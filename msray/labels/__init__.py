@@ -8,6 +8,7 @@ from msray.labels.horizon import (
     next_mean_over_last_mean,
     next_mean_over_mid,
 )
+from msray.labels.moves import completed_moves
 from msray.labels.prices import PricePath, Prices
 from msray.labels.triple_barrier import Dropped, TripleBarrierLabels, meta_labels, triple_barrier
 from msray.labels.volatility import volatility_target
@@ -21,6 +22,7 @@ __all__ = [
     "Prices",
     "TargetBarriers",
     "TripleBarrierLabels",
+    "completed_moves",
     "concurrency",
     "draw_probabilities",
     "later_mean_over_last_mean",

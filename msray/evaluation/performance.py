@@ -32,7 +32,7 @@ class Drawdown:
     ----------
     depth
         As a share of the peak; above 1 where equity fell below 0, 0 where it never fell.
-    peak, trough, end
+    peak, bottom, end
         Points of equity at which the loss began, was largest, and was made good (or the last point); all 0 without one.
     seconds
         From peak to end; NaN without times.
@@ -40,7 +40,7 @@ class Drawdown:
 
     depth: float
     peak: int
-    trough: int
+    bottom: int
     end: int
     seconds: float
 
@@ -279,12 +279,12 @@ def _moments(values: Floats, rounding: float) -> tuple[float, float, float, floa
 def _drawdown(curve: Floats, times: NDArray[np.int64] | None) -> Drawdown:
     highs = np.maximum.accumulate(curve)
     depths = (highs - curve) / highs
-    trough = int(depths.argmax())
-    peak = int(np.flatnonzero(curve[: trough + 1] == highs[trough])[-1])
-    made_good = np.flatnonzero(curve[trough:] >= highs[trough])
-    end = trough + int(made_good[0]) if len(made_good) else len(curve) - 1
+    bottom = int(depths.argmax())
+    peak = int(np.flatnonzero(curve[: bottom + 1] == highs[bottom])[-1])
+    made_good = np.flatnonzero(curve[bottom:] >= highs[bottom])
+    end = bottom + int(made_good[0]) if len(made_good) else len(curve) - 1
     seconds = math.nan if times is None else int(times[end] - times[peak]) / 1e9
-    return Drawdown(depth=float(depths[trough]), peak=peak, trough=trough, end=end, seconds=seconds)
+    return Drawdown(depth=float(depths[bottom]), peak=peak, bottom=bottom, end=end, seconds=seconds)
 
 
 def _checked_times(times_ns: ArrayLike, points: int) -> NDArray[np.int64]:

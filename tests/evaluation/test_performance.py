@@ -69,14 +69,14 @@ def test_moments_are_those_of_scipy() -> None:
 def test_drawdown_runs_from_its_peak_to_where_it_is_made_good() -> None:
     drawdown = measure_performance(CURVE, times_ns=np.arange(7) * 1_000_000_000).drawdown
 
-    assert (drawdown.depth, drawdown.peak, drawdown.trough, drawdown.end) == (0.2, 1, 4, 5)
+    assert (drawdown.depth, drawdown.peak, drawdown.bottom, drawdown.end) == (0.2, 1, 4, 5)
     assert drawdown.seconds == 4.0
 
 
 def test_drawdown_that_is_never_made_good_runs_to_the_end() -> None:
     drawdown = measure_performance([*CURVE, 60.0, 70.0]).drawdown
 
-    assert (drawdown.peak, drawdown.trough, drawdown.end) == (6, 7, 8)
+    assert (drawdown.peak, drawdown.bottom, drawdown.end) == (6, 7, 8)
 
 
 def test_drawdown_begins_when_the_peak_is_left_for_the_last_time() -> None:

@@ -195,18 +195,18 @@ def measure_performance(
     )
 
 
-def measure_trades(results: ArrayLike) -> TradeReport:
+def measure_trades(trades: ArrayLike) -> TradeReport:
     """Judge trades one by one.
 
     Parameters
     ----------
-    results
+    trades
         What each brought, in any unit; shape (n,), finite.
 
     Raises
     ------
     UsageError
-        If ``results`` has another shape, or one is not finite.
+        If ``trades`` has another shape, or one is not finite.
 
     Examples
     --------
@@ -214,18 +214,18 @@ def measure_trades(results: ArrayLike) -> TradeReport:
     >>> report.hit_rate, report.profit_factor, report.expectancy, report.expectancy_ratio
     (0.5, 2.5, 0.75, 0.75)
     """
-    trades = checked_values("results", results, least=0)
-    won, lost = trades[trades > 0.0], -trades[trades < 0.0]
-    mean, deviation, *_ = _moments(trades, _ROUNDING * float(np.abs(trades).max(initial=0.0)))
-    hit_rate = _ratio(len(won), len(trades))
+    results = checked_values("trades", trades, least=0)
+    won, lost = results[results > 0.0], -results[results < 0.0]
+    mean, deviation, *_ = _moments(results, _ROUNDING * float(np.abs(results).max(initial=0.0)))
+    hit_rate = _ratio(len(won), len(results))
     mean_win = float(won.mean()) if len(won) else 0.0
     return TradeReport(
-        count=len(trades),
+        count=len(results),
         hit_rate=hit_rate,
         profit_factor=_ratio(float(won.sum()), float(lost.sum())),
         expectancy=mean,
         expectancy_ratio=(1.0 + _ratio(mean_win * len(lost), float(lost.sum()))) * hit_rate - 1.0,
-        sqn=_ratio(mean, deviation) * math.sqrt(len(trades)),
+        sqn=_ratio(mean, deviation) * math.sqrt(len(results)),
     )
 
 

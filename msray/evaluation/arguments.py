@@ -103,7 +103,7 @@ def checked_values(name: str, values: ArrayLike, *, least: int, dimensions: int 
     except (TypeError, ValueError) as error:
         raise UsageError(f"{name} must be numbers: {error}") from error
     if given.ndim != dimensions:
-        raise UsageError(f"{name} must have {dimensions} dimension{'s'[: dimensions - 1]}, got {given.ndim}")
+        raise UsageError(f"{name} must be {dimensions}-dimensional, got {given.ndim} dimensions")
     if len(given) < least:
         raise UsageError(f"{name} must have at least {least} rows, got {len(given)}")
     wrong = ~(np.abs(given) <= MOST_VALUE)

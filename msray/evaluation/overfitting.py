@@ -52,9 +52,10 @@ class BacktestOverfitting:
     @property
     def degradation(self) -> float:
         """Slope of the out-of-sample over the in-sample ratio of the winners; NaN where the latter do not vary."""
+        if np.ptp(self.in_sample) == 0.0:
+            return math.nan
         x = self.in_sample - self.in_sample.mean()
-        square = float(x @ x)
-        return float(x @ self.out_of_sample) / square if square > 0.0 else math.nan
+        return float(x @ self.out_of_sample) / float(x @ x)
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a split: ``winner, in_sample, out_of_sample, logit``."""
@@ -88,7 +89,7 @@ def probability_of_backtest_overfitting(returns: ArrayLike, n_blocks: int = 16) 
     -----
     Combinatorially symmetric cross-validation: Bailey, Borwein, Lopez de Prado and Zhu (2017), "The probability of
     backtest overfitting". Strategies that are equal out of sample share their rank. Sums over blocks are taken once, so
-    a split costs as much as ``n_blocks`` rows; memory is 40 bytes a split and a few MiB.
+    a split costs as much as ``n_blocks`` rows; memory is twice that of the returns and a few tens of MiB.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class Drawdown:
     ----------
     depth
         As a share of the peak; above 1 where equity fell below 0, 0 where it never fell.
-    peak, trough, end
+    peak, bottom, end
         Points of equity at which the loss began, was largest, and was made good (or the last point); all 0 without one.
     seconds
         From peak to end; NaN without times.
@@ -40,7 +40,7 @@ class Drawdown:
 
     depth: float
     peak: int
-    trough: int
+    bottom: int
     end: int
     seconds: float
 
@@ -195,18 +195,18 @@ def measure_performance(
     )
 
 
-def measure_trades(results: ArrayLike) -> TradeReport:
+def measure_trades(trades: ArrayLike) -> TradeReport:
     """Judge trades one by one.
 
     Parameters
     ----------
-    results
+    trades
         What each brought, in any unit; shape (n,), finite.
 
     Raises
     ------
     UsageError
-        If ``results`` has another shape, or one is not finite.
+        If ``trades`` has another shape, or one is not finite.
 
     Examples
     --------
@@ -214,18 +214,18 @@ def measure_trades(results: ArrayLike) -> TradeReport:
     >>> report.hit_rate, report.profit_factor, report.expectancy, report.expectancy_ratio
     (0.5, 2.5, 0.75, 0.75)
     """
-    trades = checked_values("results", results, least=0)
-    won, lost = trades[trades > 0.0], -trades[trades < 0.0]
-    mean, deviation, *_ = _moments(trades, _ROUNDING * float(np.abs(trades).max(initial=0.0)))
-    hit_rate = _ratio(len(won), len(trades))
+    results = checked_values("trades", trades, least=0)
+    won, lost = results[results > 0.0], -results[results < 0.0]
+    mean, deviation, *_ = _moments(results, _ROUNDING * float(np.abs(results).max(initial=0.0)))
+    hit_rate = _ratio(len(won), len(results))
     mean_win = float(won.mean()) if len(won) else 0.0
     return TradeReport(
-        count=len(trades),
+        count=len(results),
         hit_rate=hit_rate,
         profit_factor=_ratio(float(won.sum()), float(lost.sum())),
         expectancy=mean,
         expectancy_ratio=(1.0 + _ratio(mean_win * len(lost), float(lost.sum()))) * hit_rate - 1.0,
-        sqn=_ratio(mean, deviation) * math.sqrt(len(trades)),
+        sqn=_ratio(mean, deviation) * math.sqrt(len(results)),
     )
 
 
@@ -279,12 +279,12 @@ def _moments(values: Floats, rounding: float) -> tuple[float, float, float, floa
 def _drawdown(curve: Floats, times: NDArray[np.int64] | None) -> Drawdown:
     highs = np.maximum.accumulate(curve)
     depths = (highs - curve) / highs
-    trough = int(depths.argmax())
-    peak = int(np.flatnonzero(curve[: trough + 1] == highs[trough])[-1])
-    made_good = np.flatnonzero(curve[trough:] >= highs[trough])
-    end = trough + int(made_good[0]) if len(made_good) else len(curve) - 1
+    bottom = int(depths.argmax())
+    peak = int(np.flatnonzero(curve[: bottom + 1] == highs[bottom])[-1])
+    made_good = np.flatnonzero(curve[bottom:] >= highs[bottom])
+    end = bottom + int(made_good[0]) if len(made_good) else len(curve) - 1
     seconds = math.nan if times is None else int(times[end] - times[peak]) / 1e9
-    return Drawdown(depth=float(depths[trough]), peak=peak, trough=trough, end=end, seconds=seconds)
+    return Drawdown(depth=float(depths[bottom]), peak=peak, bottom=bottom, end=end, seconds=seconds)
 
 
 def _checked_times(times_ns: ArrayLike, points: int) -> NDArray[np.int64]:

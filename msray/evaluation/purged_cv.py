@@ -147,18 +147,14 @@ class _PurgedSplitter:
         label behind starts no earlier than any in the block: it meets the one that ends last, or starts after all.
         """
         for block in blocks:
-            reach, clear = np.searchsorted(
-                self._starts, [self._block_ends[block], self._block_ends[block] + (self.embargo_ns or 0)], side="right"
-            )
-            behind = roles[self._bounds[block + 1] : clear]
-            reached = reach - self._bounds[block + 1]
-            behind[:reached] = Role.PURGED
-            later = behind[reached:]
-            later[later == Role.TRAIN] = Role.EMBARGOED
-            begin = self._bounds[block]
-            since_ns = int(self._starts[begin]) - self.purge_ns
+            begin, end = self._bounds[block], self._bounds[block + 1]
+            since_ns, until_ns = int(self._starts[begin]) - self.purge_ns, self._block_ends[block]
             first = min(int(np.searchsorted(self._latest, since_ns)), begin)
             roles[first:begin][self._ends[first:begin] >= since_ns] = Role.PURGED
+            reached, clear = np.searchsorted(self._starts, [until_ns, until_ns + (self.embargo_ns or 0)], side="right")
+            roles[end:reached] = Role.PURGED
+            later = roles[reached:clear]
+            later[later == Role.TRAIN] = Role.EMBARGOED
         for block in blocks:
             roles[self._bounds[block] : self._bounds[block + 1]] = Role.TEST
 

@@ -112,7 +112,7 @@ def test_splits_are_a_table() -> None:
         (lambda: probability_of_backtest_overfitting(noise(1), 22), "n_blocks must be 2 to 20, got 22"),
         (lambda: probability_of_backtest_overfitting(noise(1, 31)), "returns must have at least 32 rows, got 31"),
         (lambda: probability_of_backtest_overfitting(noise(1, 64, 1)), "returns must have at least 2 columns"),
-        (lambda: probability_of_backtest_overfitting(np.zeros(64)), "returns must have 2 dimensions, got 1"),
+        (lambda: probability_of_backtest_overfitting(np.zeros(64)), "returns must be 2-dimensional, got 1"),
         (lambda: probability_of_backtest_overfitting([[1.0, math.inf]] * 64), r"got inf at \[0, 1\]"),
         (lambda: probability_of_backtest_overfitting([["a", "b"]] * 64), "returns must be numbers"),
     ],

@@ -69,14 +69,14 @@ def test_moments_are_those_of_scipy() -> None:
 def test_drawdown_runs_from_its_peak_to_where_it_is_made_good() -> None:
     drawdown = measure_performance(CURVE, times_ns=np.arange(7) * 1_000_000_000).drawdown
 
-    assert (drawdown.depth, drawdown.peak, drawdown.trough, drawdown.end) == (0.2, 1, 4, 5)
+    assert (drawdown.depth, drawdown.peak, drawdown.bottom, drawdown.end) == (0.2, 1, 4, 5)
     assert drawdown.seconds == 4.0
 
 
 def test_drawdown_that_is_never_made_good_runs_to_the_end() -> None:
     drawdown = measure_performance([*CURVE, 60.0, 70.0]).drawdown
 
-    assert (drawdown.peak, drawdown.trough, drawdown.end) == (6, 7, 8)
+    assert (drawdown.peak, drawdown.bottom, drawdown.end) == (6, 7, 8)
 
 
 def test_drawdown_begins_when_the_peak_is_left_for_the_last_time() -> None:
@@ -168,14 +168,14 @@ def test_a_rise_within_seconds_may_be_beyond_any_year() -> None:
         (lambda: measure_performance([1.0]), "equity must have at least 2 rows, got 1"),
         (lambda: measure_performance([0.0, 1.0]), "equity must begin above 0, got 0.0"),
         (lambda: measure_performance([1.0, math.nan]), r"equity must be finite and within 1e\+100, got nan at \[1\]"),
-        (lambda: measure_performance(np.ones((2, 2))), "equity must have 1 dimension, got 2"),
+        (lambda: measure_performance(np.ones((2, 2))), "equity must be 1-dimensional, got 2"),
         (lambda: measure_performance([1.0, 2.0], per_year=0.0), "per_year must lie between"),
         (lambda: measure_performance([1.0, 2.0], times_ns=[0]), "times_ns must be 2 integers, one a point"),
         (lambda: measure_performance([1.0, 2.0], times_ns=[0.0, 1.0]), "times_ns must be 2 integers"),
         (lambda: measure_performance([1.0, 2.0], times_ns=[0, 1 << 62]), "times_ns must lie within"),
         (lambda: measure_performance([1.0, 2.0, 3.0], times_ns=[0, 2, 1]), "and falls after point 1"),
         (lambda: measure_performance([1.0, 2.0], times_ns=[5, 5]), "and is 5 throughout"),
-        (lambda: measure_performance([1.0, 2.0], trades=[math.inf]), "results must be finite"),
+        (lambda: measure_performance([1.0, 2.0], trades=[math.inf]), "trades must be finite"),
         (lambda: compound_returns([0.1, -1.1]), "returns must be -1 or more, got -1.1"),
         (lambda: compound_returns([0.1], start=0.0), "start must lie between"),
     ],

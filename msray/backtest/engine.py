@@ -16,7 +16,7 @@ from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
 from msray.backtest.result import BacktestResult, EquityPoint
 from msray.backtest.strategy import Answer, Strategy
-from msray.backtest.tape import Tape, TwoClocks
+from msray.backtest.tape import Tape, TwoClocks, check_clocks
 from msray.features import column
 from msray.market import Fill, Instrument, ReportKind, Side, Signal
 
@@ -69,8 +69,7 @@ class BacktestingEngine:
         self.trade([tape.instrument for tape in tapes])
         for tape in tapes:
             self.feed(tape)
-        for name, clocks in self._clocks.items():
-            clocks.check(name)
+        check_clocks(self._clocks)
         return self.finish()
 
     def trade(self, instruments: Sequence[Instrument]) -> None:

@@ -1,6 +1,7 @@
 """``Tape``: one instrument's recorded market as a backtest needs it, taken down while the pipeline folds it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -158,19 +159,29 @@ class TwoClocks:
             self.received_ns = max(self.received_ns, int(received.max()))
         return exchange, local
 
-    def check(self, instrument_id: str) -> None:
-        """Refuse a clock by which messages were received before they were sent.
 
-        Raises
-        ------
-        UsageError
-            It says by how much the clock has to be corrected.
-        """
-        if self.early:
-            now = self.config.clock_correction_ms
-            need = now - self.shortest_ns / MS
-            raise UsageError(
-                f"clock_correction_ms must be at least {need:.3f} for {instrument_id}, so that nothing is received "
-                f"before it was sent, got {now:g} ({self.early} messages were)",
-                hint=f"the recorder's clock was behind the exchange's: say so with {need:.0f} or more",
-            )
+def check_clocks(clocks: Mapping[str, TwoClocks]) -> None:
+    """Refuse clocks by which messages were received before they were sent.
+
+    Parameters
+    ----------
+    clocks
+        By instrument id, after they have read everything.
+
+    Raises
+    ------
+    UsageError
+        It says by how much the recorder's clock has to be corrected.
+    """
+    early = {name: one for name, one in clocks.items() if one.early}
+    if not early:
+        return
+    name, worst = min(early.items(), key=lambda item: item[1].shortest_ns)
+    said_ms = worst.config.clock_correction_ms
+    need_ms = said_ms - worst.shortest_ns / MS
+    count = sum(one.early for one in early.values())
+    raise UsageError(
+        f"clock_correction_ms must be at least {need_ms:.3f}, so that nothing is received before it was sent, got "
+        f"{said_ms:g}: {count} messages were, most by {name}",
+        hint=f"the recorder's clock was behind the exchange's: correct it by {math.ceil(need_ms)} or more",
+    )

@@ -67,7 +67,8 @@ class Trials:
         Of the best of them; what one would have been tempted to show.
     deflated_sharpe
         Probability that this one's Sharpe ratio is more than the luckiest of as many worthless ones would have; NaN
-        where its equity never moved.
+        where its equity never moved. Worthless ones differ by chance alone: where trials differ by more, because some
+        of them are better, that is not held against the one that is judged.
     overfitting
         What becomes of the trial that is best in half of the time; None where none of them ever traded.
     """
@@ -102,11 +103,12 @@ def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin
 
 def _deflated(returns: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:
     figures = measure_performance(1.0 + np.append(0.0, np.cumsum(returns)))
+    by_chance = 1.0 / (len(returns) - 1)
     return deflated_sharpe_ratio(
         float(ratios[0]),
         len(returns),
         trials=len(ratios),
-        variance=float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0,
+        variance=min(float(ratios.var(ddof=1)), by_chance) if len(ratios) > 1 else by_chance,
         skewness=figures.skewness,
         kurtosis=figures.kurtosis,
     )

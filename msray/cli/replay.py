@@ -63,7 +63,7 @@ def replay(  # noqa: PLR0913 (a flag each)
         raise UsageError("--bbo, --depth, --features and --signals must name different files")
     opened = open_replay(paths, venue=venue)
     check_outputs((bbo, depth, features, signals), [*opened.files, config, calibration])
-    words, known = _words(opened, config, calibration)
+    words, known = words_for(opened, config, calibration)
     clock = SystemClock()
     with ExitStack() as stack:
         tables = _Tables(stack, bbo, features)
@@ -88,7 +88,7 @@ def replay(  # noqa: PLR0913 (a flag each)
     _report(out, opened, pipeline, result)
 
 
-def _words(
+def words_for(
     opened: "Replay", config: Path | None, calibration: Path | None
 ) -> tuple["DetectionConfig", dict[str, "Calibration"]]:
     """The user's words, and the calibrations in force at the start: of the run that wrote a raw log, else ours."""

@@ -14,7 +14,7 @@ from msray.backtest.portfolio import Trade
 
 Times = NDArray[np.int64]
 
-MOST_MARKS = 300
+MOST_MARKS = 200
 """Trades on one chart: those with the largest net results."""
 OUTCOMES = {"profit": "up", "stop": "down", "timeout": "square"}
 """Why a trade ended -> the shape of its mark; any other reason is a diamond."""

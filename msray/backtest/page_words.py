@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(12.34), duration(200), duration(7500), duration(200_000)
-    ('12.3 s', '3 min 20 s', '2 h 5 min', '2 d 8 h')
+    ('12.3 s', '3 min 20 s', '2 h 5 min', '2 d 7 h')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"

@@ -59,7 +59,7 @@ def cost_chart(gross: float, fees: float, funding: float, net: float) -> Markup:
     ends = (0.0, gross, gross - fees, net)
     low, high = min(ends), max(ends)
     room = 0.22 * (high - low)
-    plot = Plot("From gross to net, quote units", (460.0, 220.0), (low - room, high + room), (4.0, 0.0), left=66.0)
+    plot = Plot("From gross to net, quote units", (460.0, 220.0), (low - room, high + room), (4.0, 0.0))
     plot.x_axis(ticks(plot.x.low, plot.x.high, 4), "quote units")
     parts = (("gross", 0.0, gross), ("fees", gross, ends[2]), ("funding", ends[2], net), ("net", 0.0, net))
     for row, (name, begin, end) in enumerate(parts):
@@ -67,10 +67,11 @@ def cost_chart(gross: float, fees: float, funding: float, net: float) -> Markup:
         kind = "muted" if name in ("gross", "net") else "loss" if change < 0 else "gain"
         plot.box((begin, end), (row + 0.2, row + 0.8), f"{kind} bar")
         y = float(plot.y(row + 0.5)) + 4
-        plot.text(60.0, y, "end", name)
-        at = max(begin, end) if end >= 0 else min(begin, end)
-        place = float(plot.x(at)) + (5 if end >= 0 else -5)
-        plot.text(place, y, "start" if end >= 0 else "end", words.amount(change) if change else "0")
+        plot.text(plot.x.begin - 6, y, "end", name)
+        if end >= 0:
+            plot.text(float(plot.x(max(begin, end))) + 5, y, "start", words.amount(change))
+        else:
+            plot.text(float(plot.x(min(begin, end))) - 5, y, "end", words.amount(change))
     plot.upright(0.0, "axis", "")
     return plot.svg()
 
@@ -92,7 +93,8 @@ def overfitting_chart(overfitting: BacktestOverfitting) -> Markup:
     """How the trial that was best in one half of the time ranks in the other."""
     most = max(float(np.abs(overfitting.logit).max()), 1.0)
     edges = np.linspace(-most, most, 2 * (BINS // 2) + 1)
-    counts = np.histogram(overfitting.logit, edges)[0].astype(np.float64)
+    # Turned around, so that a rank right at the median counts as not above it.
+    counts = np.histogram(-overfitting.logit, edges)[0][::-1].astype(np.float64)
     plot = Plot("Rank out of sample of the best in sample", SIZE, (-most, most), (0.0, float(counts.max()) * 1.25))
     plot.x_axis(ticks(-most, most, 6), "logit of the rank in the other half; 0: the median")
     plot.y_axis(_whole(float(counts.max())), "halves")

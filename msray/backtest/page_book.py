@@ -17,8 +17,8 @@ from msray.market import GAP, REFRESH, REGRID, SNAPSHOT, Instrument, Levels
 COLUMNS, MOST_ROWS, MARGIN_STEPS = 240, 120, 40
 LEAST_S, MOST_S = 60.0, 900.0
 """Shortest and longest time that is shown."""
-MOST_LEVELS = 1000
-"""Of a side that are looked at, best first."""
+MOST_LEVELS = 5000
+"""Of a side that are looked at, best first: what lies farther away is not drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,7 +47,7 @@ def over_time(label: str, size: tuple[float, float], period: Period, y: tuple[fl
 def equity_chart(width: float, period: Period, at_ns: Times, equity: Floats, capital: float) -> Markup:
     """The account over time, and what it began with."""
     x, y = envelope(period.place(at_ns), equity, period.seconds, columns(width))
-    plot = over_time("Equity over time", (width, 240.0), period, roomy(min(*y, capital), max(*y, capital)))
+    plot = over_time("Equity over time", (width, 240.0), period, roomy(*_bounds(y, capital)))
     plot.y_axis(ticks(plot.y.low, plot.y.high, 5), "equity, quote units")
     plot.level(capital, "muted", f"initial capital {words.amount(capital)}")
     plot.line(x, y, "own")
@@ -58,7 +58,7 @@ def drawdown_chart(width: float, period: Period, at_ns: Times, equity: Floats) -
     """How far the account is below its peak."""
     below = equity / np.maximum.accumulate(equity) - 1.0
     x, y = envelope(period.place(at_ns), below, period.seconds, columns(width))
-    plot = over_time("Drawdown over time", (width, 160.0), period, (min(float(y.min()) * 1.1, -1e-6), 0.0))
+    plot = over_time("Drawdown over time", (width, 160.0), period, (min(float(y.min()) * 1.1, -1e-4), 0.0))
     plot.y_axis(percent_ticks(plot.y.low, 0.0, 3), "below the peak")
     plot.area(x, y, "loss")
     plot.line(x, y, "loss")
@@ -69,8 +69,8 @@ def price_chart(width: float, period: Period, mids: tuple[Times, Floats], trades
     """A price, and the trades in it: each from its entry to its exit."""
     x, y = envelope(period.place(mids[0]), mids[1], period.seconds, columns(width))
     shown = largest(trades, MOST_MARKS)
-    seen = np.concatenate([y[~np.isnan(y)], [p for one in shown for p in (one.entry_price, one.exit_price)]])
-    plot = over_time("Mid price and trades", (width, 320.0), period, roomy(float(seen.min()), float(seen.max())))
+    paid = [price for trade in shown for price in (trade.entry_price, trade.exit_price)]
+    plot = over_time("Mid price and trades", (width, 320.0), period, roomy(*_bounds(y, *paid)))
     plot.y_axis(ticks(plot.y.low, plot.y.high, 6), "mid price, quote units")
     plot.line(x, y, "price")
     for trade in shown:
@@ -133,6 +133,11 @@ def roomy(low: float, high: float) -> tuple[float, float]:
     """Bounds with some room around."""
     room = 0.06 * (high - low)
     return low - room, high + room
+
+
+def _bounds(y: Floats, *more: float) -> tuple[float, float]:
+    seen = [*more, float(np.nanmin(y)), float(np.nanmax(y))]
+    return min(seen), max(seen)
 
 
 def _told(trade: Trade) -> str:

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.page_charts import Period, over_time
+from msray.backtest.page_charts import Period, legend, over_time
 from msray.backtest.page_html import Markup
 from msray.evaluation import Role
 
@@ -17,8 +17,8 @@ KINDS = {
     Role.EMBARGOED: ("embargoed", "embargo: right after the tested ones"),
     Role.UNUSED: ("unused", "not used"),
 }
-_HEIGHT = {Role.TRAIN: 0.25, Role.TEST: 0.4, Role.PURGED: 0.15, Role.EMBARGOED: 0.15, Role.UNUSED: 0.05}
-"""Half of a bar's height: that the roles can be told apart without colours."""
+_HALF = {Role.TRAIN: 0.3, Role.TEST: 0.42, Role.PURGED: 0.18, Role.EMBARGOED: 0.09, Role.UNUSED: 0.03}
+"""Half of a bar's height: the roles can be told apart without colours."""
 
 
 class Folds(Protocol):
@@ -60,6 +60,12 @@ def fold_diagram(width: float, spans: NDArray[np.int64], folds: Folds) -> Markup
         begins = starts[seen][runs]
         ends = np.append(begins[1:], period.seconds)
         for begin, end, role in zip(begins.tolist(), ends.tolist(), roles[runs].tolist(), strict=True):
-            half = _HEIGHT[Role(role)]
+            half = _HALF[Role(role)]
             plot.box((begin, end), (fold + 0.5 - half, fold + 0.5 + half), KINDS[Role(role)][0])
     return plot.svg()
+
+
+def fold_legend() -> Markup:
+    """What the bars of a fold with an embargo mean."""
+    shown = (Role.TRAIN, Role.TEST, Role.PURGED, Role.EMBARGOED)
+    return legend([(f"M-12 0v{14 * _HALF[role]:.1f}h24v{-28 * _HALF[role]:.1f}h-24z", *KINDS[role]) for role in shown])

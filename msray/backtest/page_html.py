@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 _VOID = frozenset({"br", "meta"})
-_NO_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_NO_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+"""Those that no document may hold, and those that turn the direction of what follows."""
 MOST_LETTERS = 80
 MOST_ROWS = 50
 
@@ -39,14 +40,14 @@ def together(pieces: Iterable[object]) -> Markup:
 
 
 def escaped(piece: object) -> str:
-    """A piece as HTML; characters that no document may hold are replaced."""
+    """A piece as HTML; characters that have no place in a document are replaced."""
     if isinstance(piece, Markup):
         return piece
     return html.escape(_NO_CHARACTERS.sub("\ufffd", str(piece)))
 
 
 def from_user(text: str) -> Markup:
-    """A word that a user or a venue chose: cut, where it is long, and unable to turn the direction of what follows."""
+    """A word that a user or a venue chose: cut, where it is long, and with a direction of its own."""
     return element("bdi", {}, text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "\u2026")
 
 

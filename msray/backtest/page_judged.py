@@ -2,8 +2,7 @@
 
 from msray.backtest import page_words as words
 from msray.backtest.page_bars import lead_chart, overfitting_chart, precision_chart, trials_chart
-from msray.backtest.page_charts import legend
-from msray.backtest.page_folds import KINDS, fold_diagram
+from msray.backtest.page_folds import fold_diagram, fold_legend
 from msray.backtest.page_html import Markup, element, table, together, undefined
 from msray.backtest.page_key import NEVER_MOVED, NONE_TRADED, NOT_JUDGED, no_lead
 from msray.backtest.page_shown import Shown, figure, note, pair, twice
@@ -115,6 +114,5 @@ def folds(shown: Shown) -> Markup:
         counts = one.train_rows, one.test_rows, one.purged_rows, one.embargoed_rows
         rows.append((str(number + 1), *(f"{count:,}" for count in counts)))
     told = "How a model of these signals has to be cross-validated: a row is a fold, each label drawn where it begins."
-    bars = [("M-12 -6H12V6H-12Z", kind, text) for kind, text in list(KINDS.values())[:4]]
-    drawing = figure(told, legend(bars), twice(lambda width: fold_diagram(width, spans, splitter)))
+    drawing = figure(told, fold_legend(), twice(lambda width: fold_diagram(width, spans, splitter)))
     return together([drawing, table("Labels in each fold", ("fold", "train", "test", "purged", "embargo"), rows)])

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from msray.backtest.page_html import Markup, element, together, undefined
-from msray.backtest.page_words import amount, duration, known, number, percent, probability, signed_percent
+from msray.backtest.page_words import amount, chance, duration, known, number, percent, probability, signed_percent
 from msray.backtest.report import LEAST_TRADES, BacktestReport
 from msray.evaluation import PrecisionAtK
 
@@ -62,7 +62,7 @@ def _net_return(report: BacktestReport) -> Card:
 
 def _drawdown(report: BacktestReport) -> Card:
     drawdown, limit = report.drawdown, report.result.config.risk.max_drawdown_pct
-    lasted = f"{duration(drawdown.seconds)} until made good or the end" if drawdown.depth > 0 else "none"
+    lasted = f"{duration(drawdown.seconds)} until made good or the end" if drawdown.depth > 0 else "equity never fell"
     return "Largest drawdown", percent(drawdown.depth), (lasted, f"limit {percent(limit)}, then trading ends")
 
 
@@ -121,9 +121,9 @@ def _lead(report: BacktestReport) -> Card:
         "Median lead time",
         known(lead.median_s, lambda s: f"{s:.1f} s", "no move was warned of"),
         (
-            together(["random alarms ", random, f" (p\u00a0=\u00a0{probability(rival.p_median)})"]),
+            together(["random alarms ", random, f" ({chance(rival.p_median)})"]),
             f"warned of {percent(lead.detection_rate)} of {moves} moves",
-            f"random alarms {percent(rival.detection_rate)} (p\u00a0=\u00a0{probability(rival.p_detection_rate)})",
+            f"random alarms {percent(rival.detection_rate)} ({chance(rival.p_detection_rate)})",
         ),
     )
 

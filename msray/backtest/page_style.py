@@ -26,7 +26,7 @@ nav{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:1rem 0;font-size:.9rem}
 .cards dd.value{font-size:1.45rem;line-height:1.35;font-weight:600}
 .cards dd.beside{font-size:.84rem;line-height:1.45}
 .undefined{color:var(--muted);font-style:italic;font-weight:400}
-.value .undefined{font-size:.95rem}
+.value .undefined{display:block;font-size:.95rem;padding:.3rem 0}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr));gap:1rem 2rem;align-items:start}
 figure{margin:.75rem 0 1.25rem}
 figcaption{margin:.25rem 0 0;max-width:46rem}

@@ -1,7 +1,7 @@
 """Charts as inline SVG: a plot area with two axes, and lines, bars and marks in it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,21 +50,12 @@ class Plot:
     size
         Width and height.
     x, y
-        Lowest and highest value of each axis.
-    left
-        Room for the numbers of the y axis.
+        Values at the ends of each axis: left and right, bottom and top.
     """
 
-    def __init__(
-        self,
-        label: str,
-        size: tuple[float, float],
-        x: tuple[float, float],
-        y: tuple[float, float],
-        left: float = LEFT,
-    ) -> None:
+    def __init__(self, label: str, size: tuple[float, float], x: tuple[float, float], y: tuple[float, float]) -> None:
         self.size = size
-        self.x = Scale(*_apart(x), left, size[0] - RIGHT)
+        self.x = Scale(*_apart(x), LEFT, size[0] - RIGHT)
         self.y = Scale(*_apart(y), size[1] - BOTTOM, TOP)
         self._label = label
         self._parts: list[Markup] = []
@@ -199,8 +190,8 @@ def envelope(x: Floats, y: Floats, end: float, columns: int) -> tuple[Floats, Fl
     return np.append(np.repeat(x[starts], 4), end), np.append(points_y.ravel(), last[-1])
 
 
-def ticks(low: float, high: float, most: int, write: Callable[[float, int], str] | None = None) -> list[Tick]:
-    """Round numbers from ``low`` to ``high``; ``write`` is told the number and its decimals.
+def ticks(low: float, high: float, most: int) -> list[Tick]:
+    """Round numbers from ``low`` to ``high``, about so many, and how they are written.
 
     Examples
     --------
@@ -214,7 +205,7 @@ def ticks(low: float, high: float, most: int, write: Callable[[float, int], str]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     numbers = [round(number * step, decimals) + 0.0 for number in range(first, last + 1)]
-    return [(one, (write or _with_commas)(one, decimals)) for one in numbers]
+    return [(one, f"{one:,.{decimals}f}") for one in numbers]
 
 
 def percent_ticks(low: float, high: float, most: int) -> list[Tick]:
@@ -228,21 +219,16 @@ def time_ticks(begin_ns: int, end_ns: int, most: int) -> tuple[list[Tick], str]:
     step = next((step for step in _TIME_STEPS if span / step <= most), 86_400 * max(1, math.ceil(span / 86_400 / most)))
     found = []
     for at in range(-(-begin_ns // (step * SECOND)) * step, end_ns // SECOND + 1, step):
-        day = at % 86_400 == 0
-        form = "%m-%d" if day else "%H:%M:%S" if step < 60 else "%H:%M"
+        form = "%m-%d" if at % 86_400 == 0 else "%H:%M:%S" if step < 60 else "%H:%M"
         found.append(((at * SECOND - begin_ns) / SECOND, f"{datetime.fromtimestamp(at, UTC):{form}}"))
     first, last = (f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%d}" for at in (begin_ns, end_ns))
     return found, f"UTC, {first}" if first == last else f"UTC, {first} to {last}"
 
 
-def _with_commas(value: float, decimals: int) -> str:
-    return f"{value:,.{decimals}f}"
-
-
 def _apart(bounds: tuple[float, float]) -> tuple[float, float]:
     """Bounds that are not the same number."""
     low, high = bounds
-    if high - low > 1e-12 * max(abs(low), abs(high)):
+    if abs(high - low) > 1e-12 * max(abs(low), abs(high)):
         return low, high
     room = abs(low) * 1e-3 or 1.0
     return low - room, high + room

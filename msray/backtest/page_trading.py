@@ -32,6 +32,8 @@ LISTED_TRADES = 12
 def equity(shown: Shown) -> Markup:
     """The account over time."""
     result, period = shown.report.result, shown.period
+    if not shown.report.events:
+        return note(undefined("no message was recorded"))
     capital = result.config.initial_capital
     at_ns = np.array([period.begin_ns, *(point.at_ns for point in result.equity)], np.int64)
     values = np.array([capital, *(point.equity for point in result.equity)])
@@ -161,10 +163,11 @@ def book(shown: Shown) -> Markup:
         return note(undefined("the book is not known there"))
     side = "long" if trade.side > 0 else "short"
     title = together([from_user(trade.instrument), f", {side}, net {words.amount(trade.net)} quote units, ended by "])
+    steps = "a price step" if history.steps_a_row == 1 else f"{history.steps_a_row} price steps"
     told = (
-        f"Blue, below: bids; orange, above: asks; full colour from {full_colour(history):.4g} (venue's units) in a row "
-        f"of {history.steps_a_row} price steps. Lines: best bid and ask. Circles: the market's largest trades, hollow "
-        "where a buyer was the aggressor. Small marks at the top: signals. Times are when it was known."
+        f"Blue, below: bids; orange, above: asks; full colour from {full_colour(history):.4g} units in {steps}. "
+        "Lines: best bid and ask. Circles: the market's largest trades, hollow where a buyer was the aggressor. Small "
+        "marks at the top: signals. Times are when it was known."
     )
     drawing = twice(lambda width: book_chart(width, history, tape, known_ns, trade))
     return together([element("h3", {}, title, from_user(trade.reason)), trade_legend(), figure(told, drawing)])

@@ -64,6 +64,18 @@ def probability(value: float) -> str:
     return "> 0.999" if 0.999 < value <= 1 else f"{value:.3f}"
 
 
+def chance(value: float) -> str:
+    """A p-value with its name.
+
+    Examples
+    --------
+    >>> chance(0.2).replace("\u00a0", " "), chance(1e-4).replace("\u00a0", " ")
+    ('p = 0.200', 'p < 0.001')
+    """
+    text = probability(value)
+    return (f"p {text}" if text[0] in "<>" else f"p = {text}").replace(" ", "\u00a0")
+
+
 def duration(seconds: float) -> str:
     """A length of time in its two largest units.
 

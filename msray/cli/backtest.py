@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import check_outputs
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest.config import BacktestConfig
-    from msray.backtest.report import BacktestReport, Group
-    from msray.backtest.run import MakeStrategy
+    from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
 
-_STRATEGIES = {"follower": "msray.backtest.follower:SignalFollower"}
+_STRATEGIES = {"follower": "msray.backtest:SignalFollower"}
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
@@ -39,7 +36,7 @@ def backtest(
     when they were. The exits asked for are judged beside 26 others, as one could have chosen them. Fees, exits, latency
     and limits are in the section `backtest` of the configuration.
     """
-    from msray.backtest.run import backtest as run_backtest
+    from msray.backtest import backtest as run_backtest
     from msray.cli.settings_file import load_settings
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
@@ -47,11 +44,10 @@ def backtest(
 
     out: Output = context.obj
     make = _strategy(strategy)
-    opened = open_replay(paths, venue=venue)
-    check_outputs([], [*opened.files, config, calibration])
     said = load_settings(config).backtest
-    words, known = words_for(opened, config, calibration)
     assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    opened = open_replay(paths, venue=venue)
+    words, known = words_for(opened, config, calibration)
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,

@@ -11,6 +11,7 @@ from msray.faces import lazily
 if TYPE_CHECKING:
     from msray.backtest.engine import BacktestingEngine
     from msray.backtest.follower import SignalFollower
+    from msray.backtest.paper import PaperStatus, PaperTrader
     from msray.backtest.portfolio import PortfolioManager, Trade
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from msray.backtest.run import MakeStrategy, backtest, run_one
     from msray.backtest.strategy import Answer, Desk, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
+    from msray.backtest.warm_up import warm_up_orders
 
 __all__ = [
     "Answer",
@@ -28,6 +30,8 @@ __all__ = [
     "Desk",
     "Group",
     "MakeStrategy",
+    "PaperStatus",
+    "PaperTrader",
     "PortfolioManager",
     "Refusal",
     "RiskManager",
@@ -38,11 +42,13 @@ __all__ = [
     "Trade",
     "backtest",
     "run_one",
+    "warm_up_orders",
 ]
 
 _PLACES = {
     "engine": ("BacktestingEngine",),
     "follower": ("SignalFollower",),
+    "paper": ("PaperStatus", "PaperTrader"),
     "portfolio": ("PortfolioManager", "Trade"),
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
@@ -50,6 +56,7 @@ _PLACES = {
     "run": ("MakeStrategy", "backtest", "run_one"),
     "strategy": ("Answer", "Desk", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
+    "warm_up": ("warm_up_orders",),
 }
 
 __getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

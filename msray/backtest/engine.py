@@ -5,6 +5,7 @@ on local time; orders and answers take as long as the latency model says. The wh
 as they come in or all at once, it gives the same.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -35,6 +36,8 @@ class BacktestingEngine:
         Whose orders are simulated.
     latency
         How long orders and answers travel; by default as ``config`` says.
+    history
+        So many of the latest signals and values of the account are kept; by default all.
 
     Notes
     -----
@@ -42,7 +45,9 @@ class BacktestingEngine:
     comes in the order of :class:`~msray.backtest.agenda.Kind`, instruments in the order of their ids.
     """
 
-    def __init__(self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None) -> None:
+    def __init__(
+        self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None, history: int | None = None
+    ) -> None:
         self.config = config
         self.strategy = strategy
         self._latency = latency or latency_of(config.latency, np.random.default_rng(config.seed))
@@ -50,8 +55,8 @@ class BacktestingEngine:
         self.desk = TradingDesk(config, self._latency, self._agenda)
         self._columns = [column(name) for name in strategy.columns]
         self._clocks: dict[str, TwoClocks] = {}
-        self._signals: list[Signal] = []
-        self._equity: list[EquityPoint] = []
+        self._signals: deque[Signal] = deque(maxlen=history)
+        self._equity: deque[EquityPoint] = deque(maxlen=history)
         self._is_sampling = False
         self._is_started = False
         for payment in config.funding:

@@ -64,6 +64,11 @@ class TapeRecorder:
         self._messages = 0
         self._clear()
 
+    @property
+    def has_records(self) -> bool:
+        """Whether anything has been folded since :meth:`take`."""
+        return self._messages > 0
+
     def rows(self, rows: Rows) -> None:
         """Keep the rows of a piece that :meth:`folded` will be told of next."""
         self._bests.append(rows.bests.copy())

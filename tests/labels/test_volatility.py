@@ -80,6 +80,25 @@ def test_a_gap_within_a_sampling_step_is_not_bridged() -> None:
     assert found.tolist() == [0.0]
 
 
+def test_nothing_is_known_long_before_the_data() -> None:
+    prices = Prices.of_quotes(np.arange(9) * 1_000 * SECOND + 10**18, np.arange(1, 10), np.arange(1, 10))
+
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found = volatility_target(prices, [0, 10**17, 10**18], half_life_s=1e-9, sample_s=1e-9)
+
+    assert np.isnan(found).all()
+
+
+def test_steps_far_shorter_than_the_half_life_are_weighed() -> None:
+    mid = 100.0 * 1.01 ** (np.arange(2_001) % 2)
+
+    found = volatility_target(
+        Prices.of_quotes(np.arange(2_001), mid, mid), [2_000], half_life_s=1e-6, horizon_s=1e-9, sample_s=1e-9
+    )
+
+    assert found[0] == pytest.approx(math.log(1.01))
+
+
 def test_no_price_gives_no_target() -> None:
     assert np.isnan(volatility_target(Prices.of_quotes([], [], []), [1, 2], half_life_s=1.0)).tolist() == [True, True]
 

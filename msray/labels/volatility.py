@@ -68,7 +68,7 @@ def volatility_target(
     returns = np.diff(np.log(mid[row]), prepend=np.nan)
     is_first = np.isnan(returns) | (np.diff(epoch[row], prepend=-1) > 0)
     since_ns = sampled_ns[np.maximum.accumulate(np.where(is_first, np.arange(len(row)), 0))]
-    keep = np.where(is_first, 0.0, 1.0 - _faded(np.diff(sampled_ns, prepend=0), half_life_ns))
+    keep = np.where(is_first, 0.0, _left(np.diff(sampled_ns, prepend=0), half_life_ns))
     squares = np.empty(len(row))
     k.decayed_sums(keep, np.where(is_first, 0.0, returns * returns), squares)
 
@@ -76,9 +76,9 @@ def volatility_target(
     last, now = np.searchsorted(sampled_ns, known_ns, side="right") - 1, prices.row_at(times)
     age_ns = known_ns - since_ns[last]
     is_known = (last >= 0) & (now >= 0) & (epoch[now] == epoch[row[last]]) & (age_ns >= half_life_ns)
-    sums = squares[last] * (1.0 - _faded(known_ns - sampled_ns[last], half_life_ns))
+    sums = squares[last] * _left(known_ns - sampled_ns[last], half_life_ns)
     # Those of all steps since the first: one without a new row has a return of 0.
-    weights = _faded(age_ns, half_life_ns) / _faded(sample_ns, half_life_ns)
+    weights = _gone(age_ns, half_life_ns) / _gone(sample_ns, half_life_ns)
     return np.sqrt(sums / np.where(is_known, weights, np.nan) * (horizon_ns / sample_ns))
 
 
@@ -89,6 +89,11 @@ def _sampled(prices: Prices, sample_ns: int) -> tuple[NDArray[np.int64], NDArray
     return row, sampled_ns[row]
 
 
-def _faded(age_ns: NDArray[np.int64] | int, half_life_ns: int) -> NDArray[np.float64]:
-    """What is gone of a weight: exact where it is little; nothing, where the age is negative."""
-    return np.asarray(-np.expm1(-math.log(2.0) / half_life_ns * np.maximum(age_ns, 0)))
+def _left(age_ns: NDArray[np.int64], half_life_ns: int) -> NDArray[np.float64]:
+    """What is left of a weight; all of it, where the age is negative."""
+    return np.asarray(np.exp2(np.maximum(age_ns, 0) / -half_life_ns))
+
+
+def _gone(age_ns: NDArray[np.int64] | int, half_life_ns: int) -> NDArray[np.float64]:
+    """What is gone of it, exact where that is little."""
+    return np.asarray(-np.expm1(np.maximum(age_ns, 0) * (-math.log(2.0) / half_life_ns)))

@@ -15,7 +15,7 @@ from msray.compiled import kernel
 Array = NDArray[Any]
 
 NEAR_BITS, FAR_BITS = 5, 10
-"""A block holds ``2**bits`` rows. Smaller ones gain a little where some hundred rows decide, and lose over 100,000."""
+"""A block holds ``2**bits`` rows. Smaller ones gain a little where 500 rows decide, and lose where 100,000 do."""
 NEAR_ROWS, FAR_ROWS = 1 << NEAR_BITS, 1 << FAR_BITS
 
 POSITION = np.dtype(

@@ -3,8 +3,8 @@
 The span of a label is closed and counted in whole units: ``[1, 3]`` holds 1, 2 and 3. With spans in nanoseconds, as the
 labels of this package have them, means are over time. With spans in row numbers they are over rows.
 
-Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 4. Sums are integers: a uniqueness is the same
-whatever came before it, and costs the same however many labels overlap.
+Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 4. Sums over time are of integers, so a short
+span loses nothing to all that came before it; and they cost the same however many labels overlap.
 """
 
 import numpy as np

@@ -156,7 +156,7 @@ def sequential_bootstrap(spans: ArrayLike, draws: int, rng: np.random.Generator)
     -----
     Each draw is with probability in proportion to the uniqueness that a label would have among those drawn before and
     itself. A draw takes time in proportion to n, however much labels overlap: a third of a second for 10,000 of 10,000
-    labels, half a minute for 100,000 (``jobs/measure_labels.py``).
+    labels (``jobs/measure_labels.py``).
 
     Examples
     --------

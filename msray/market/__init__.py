@@ -3,6 +3,7 @@
 from msray.market.events import (
     ASK,
     DEPTH,
+    EDGE,
     GAP,
     LEVEL,
     MAX_SIZE,
@@ -14,6 +15,7 @@ from msray.market.events import (
     SELL,
     SNAPSHOT,
     TRADE,
+    UNSIGNED,
     GapReason,
     Levels,
     Messages,
@@ -26,6 +28,7 @@ from msray.market.signals import UNCALIBRATED, Signal, signal_id
 __all__ = [
     "ASK",
     "DEPTH",
+    "EDGE",
     "GAP",
     "LEVEL",
     "MAX_SIZE",
@@ -38,6 +41,7 @@ __all__ = [
     "SNAPSHOT",
     "TRADE",
     "UNCALIBRATED",
+    "UNSIGNED",
     "GapReason",
     "Instrument",
     "Levels",

@@ -1,7 +1,7 @@
 """What was traded up to a row: volumes, signs, bursts, and what the trades paid.
 
-Symbols: trade ``k`` has time ``t_k``, price ``p``, size ``v`` and sign ``D`` (+1: the buyer was the aggressor, 0: nobody
-says who was, and the trade counts in no spread); ``m-`` is the last valid mid before the trade, in log order. Windows
+Symbols: trade ``k`` has time ``t_k``, price ``p``, size ``v`` and sign ``D`` (+1: the buyer was the aggressor, 0: not
+known, and the trade counts in no spread); ``m-`` is the last valid mid before the trade, in log order. Windows
 are ``(t - W, t]`` over the trades before the row in log order. An EW sum with time constant tau decays by
 ``exp(-dt / tau)`` over every step ``dt`` of event time, then adds; over trades, an EW mean of ``x`` is the EW sum of
 ``x`` over the EW sum of 1, both decaying from trade to trade.

@@ -11,7 +11,7 @@ DEPTH       absolute sizes of changed levels; first, last and previous update id
 TRADE       one trade, its price and size are one level; ``first_id`` is the trade's id
 SNAPSHOT    a whole book: a new epoch; ``last_id`` its update id, ``first_id`` the levels asked for a side (0: all)
 REFRESH     a fresh whole book for the same epoch, at exactly the id the book has; ids as in SNAPSHOT
-GAP         records were lost: the book is unknown until the next SNAPSHOT; ``prev_id`` says why (``GapReason``)
+GAP         the book is unknown until the next SNAPSHOT; ``prev_id`` says why (``GapReason``)
 REGRID      prices need a finer grid: ``first_id`` new price decimals, ``last_id`` new grid, ``prev_id`` factor
 ==========  ==========================================================================================
 

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from msray.prediction.detection import check_calibration
     from msray.prediction.engine import PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
-    from msray.prediction.log import Arrived, Began, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
+    from msray.prediction.log import (
+        Arrived,
+        Began,
+        Disconnected,
+        LogEvent,
+        Replayed,
+        Requested,
+        log_metadata,
+        read_log_metadata,
+    )
     from msray.prediction.pipeline import Pipeline
     from msray.prediction.solver import Solver, ThreadSolver
 
@@ -28,6 +37,7 @@ __all__ = [
     "LogEvent",
     "Pipeline",
     "PredictionEngine",
+    "Replayed",
     "Requested",
     "RowSink",
     "Rows",
@@ -44,7 +54,16 @@ _PLACES = {
     "detection": ("check_calibration",),
     "engine": ("PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
-    "log": ("Arrived", "Began", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
+    "log": (
+        "Arrived",
+        "Began",
+        "Disconnected",
+        "LogEvent",
+        "Replayed",
+        "Requested",
+        "log_metadata",
+        "read_log_metadata",
+    ),
     "pipeline": ("Pipeline",),
     "solver": ("Solver", "ThreadSolver"),
 }

@@ -124,7 +124,7 @@ class BookSync:
         Parameters
         ----------
         records
-            DEPTH, TRADE, SNAPSHOT and REGRID messages of this instrument.
+            DEPTH, TRADE, SNAPSHOT and REGRID messages of this instrument, and a GAP where their source knows of one.
         """
         at, count = 0, len(records)
         while at < count:
@@ -199,17 +199,30 @@ class BookSync:
 
     def _take_synced_special(self, one: Records) -> Iterator[Records]:
         if one.messages["kind"][0] != SNAPSHOT:
-            yield from self._regrid(one)
+            yield from self._take_mark(one)
             return
         self._pace.answered()
         self._snapshot = one.copy()
         self._is_auditing = True
         yield from self._audit()
 
+    def _take_mark(self, one: Records) -> Iterator[Records]:
+        """A finer grid, or the source says itself that the book is unknown from here on."""
+        message = one.messages[0]
+        if message["kind"] == REGRID:
+            yield from self._regrid(one)
+            return
+        if message["prev_id"] == GapReason.CLOSED:
+            self._ids[k.SYNC_TRADE_ID] = -1
+        if self.is_synced:
+            yield self.lose(GapReason(message["prev_id"]), one)
+        else:
+            self._start_over()
+
     def _take_unsynced(self, one: Records) -> Iterator[Records]:
         kind = one.messages["kind"][0]
-        if kind == REGRID:
-            yield from self._regrid(one)
+        if kind in (GAP, REGRID):
+            yield from self._take_mark(one)
         elif kind == SNAPSHOT:
             self._pace.answered()
             self._snapshot = one.copy()

@@ -35,7 +35,7 @@ _COLUMNS = (
 
 def replay(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, LOBSTER days, or a raw log.")],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     speed: Annotated[str, typer.Option(help="10x, 0.5, or max: as fast as it goes.")] = "max",
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
@@ -48,8 +48,9 @@ def replay(  # noqa: PLR0913 (a flag each)
 ) -> None:
     """Replay recordings or a raw log: books, features, signals, and what the feed was worth.
 
-    PATHS of one instrument become one chain, whatever their order; the venue is read from the shape of the messages. A
-    raw log is replayed with the configuration it was written under, unless --config names another, and gives the ids
+    PATHS are files and folders. Those of one instrument become one chain, whatever their order; the venue is read from
+    the shape of the messages, or from the names of LOBSTER's message and orderbook files (in their zip or not). A raw
+    log is replayed with the configuration it was written under, unless --config names another, and gives the ids
     of the signals that its run gave.
     """
     from msray.clock import SystemClock

@@ -1,5 +1,6 @@
 """Bytes of a file that may be compressed, told by its first bytes and not by its name, in pieces of bounded size."""
 
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,43 @@ class FileBytes:
                 member = None if member.eof else member
         if member is not None:
             self.damage = f"cut off at byte {self.bytes_read}"
+
+
+class ZipBytes:
+    """The content of one member of a zip archive; as :class:`FileBytes`.
+
+    Parameters
+    ----------
+    path
+        The archive.
+    member
+        A file in it.
+    """
+
+    def __init__(self, path: Path, member: zipfile.ZipInfo) -> None:
+        self.path = path
+        self.bytes_read = 0
+        """Of the member as it lies in the archive."""
+        self.damage = ""
+        """Why the content ended early; empty where it did not."""
+        self._member = member
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content from its beginning; where the archive is damaged, up to there."""
+        self.bytes_read = done = 0
+        self.damage = ""
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self._member) as content:
+                while data := content.read(_PLAIN_STEP):
+                    done += len(data)
+                    self.bytes_read = self._member.compress_size * done // self._member.file_size
+                    yield data
+        except (*ZIP_ERRORS, zlib.error, EOFError) as error:
+            self.damage = f"damaged behind byte {done} of {self._member.filename}: {error}"
+
+
+ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError)
+"""What opening an archive can raise: it is damaged, packed in an unknown way, or encrypted."""
 
 
 def _zstandard(path: Path) -> ModuleType:

@@ -2,24 +2,64 @@
 
 The lines do not say whose they are, so files are told apart by the shape of their messages, and those of one instrument
 become one chain. An instrument's numbers are what an ``instruments.json`` or an ``exchangeInfo.json`` beside the file
-says, else what its first snapshot shows.
+says, else what its first snapshot shows. Days of LOBSTER that lie among them are found by their names.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from msray.errors import FeedError, UnknownNameError, UsageError
 from msray.feeds.compressed import FileBytes
 from msray.feeds.line_reader import CHUNK_BYTES, LineReader
+from msray.feeds.lobster import find_lobster
 from msray.feeds.time_order import in_time_order
 from msray.market import Instrument
 from msray.prediction import Arrived, Disconnected, LogEvent
 from msray.venues import Frames, find_venue, identify, infer_instrument, read_exchange_info
 
 _SHOWN = 60
+
+
+class Group(Protocol):
+    """What was recorded of one instrument."""
+
+    @property
+    def instrument(self) -> Instrument:
+        """Whose it is."""
+        ...
+
+    @property
+    def begin_ns(self) -> int:
+        """First local time, nanoseconds UTC."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read."""
+        ...
+
+    @property
+    def total_bytes(self) -> int:
+        """Size on the disk."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of that has been gone through."""
+        ...
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read so far, a line each."""
+        ...
+
+    def events(self, *, hint: int = 0) -> Iterator[LogEvent]:
+        """Its events; ``hint`` is the place of the instrument among those of its venue in the pipeline."""
+        ...
 
 
 class RecordingGroup:
@@ -62,6 +102,12 @@ class RecordingGroup:
         pairs = zip(self.files, self._readers, strict=False)
         return [f"{path}: {reader.damage}" for path, reader in pairs if reader.damage]
 
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read so far, a line each."""
+        bad = f"{self.bad_lines} bad lines of {self.instrument.id}"
+        return [*self.damage, *([bad] if self.bad_lines else [])]
+
     def events(self, *, hint: int = 0, chunk_bytes: int = CHUNK_BYTES) -> Iterator[LogEvent]:
         """Its frames in order of receive time; a ``Disconnected`` where a damaged file ends early.
 
@@ -99,7 +145,7 @@ class Recordings:
         Files of folders that are no recordings, and why; a file that was named is never ignored.
     """
 
-    groups: list[RecordingGroup]
+    groups: list[Group]
     ignored: list[str]
 
 
@@ -124,19 +170,23 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
         find_venue(venue)
     heads: list[_Head] = []
     ignored: list[str] = []
-    for path, is_named in _files(paths):
+    files = list(_files(paths))
+    days, used = find_lobster(path for path, _ in files)
+    for path, is_named in files:
+        if path in used:
+            continue
         try:
             heads.append(_Head(path, venue))
         except FeedError as error:
             if is_named:
                 raise
             ignored.append(str(error))
-    if not heads:
+    if not heads and not days:
         raise FeedError(f"no recording in {', '.join(map(str, paths))}", hint="; ".join(ignored[:3]))
     chains: dict[tuple[str, str], list[_Head]] = {}
     for head in heads:
         chains.setdefault((head.venue, head.symbol), []).append(head)
-    return Recordings([_group(chain) for chain in chains.values()], ignored)
+    return Recordings([*(_group(chain) for chain in chains.values()), *days], ignored)
 
 
 class _Head:

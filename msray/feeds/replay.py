@@ -14,9 +14,9 @@ from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.reconnect import SECOND
 from msray.feeds.recording import Recordings, open_recordings
 from msray.feeds.segment import SUFFIX, segment_paths
-from msray.feeds.time_order import cut, event_ns, in_time_order
+from msray.feeds.time_order import Batch, cut, event_ns, in_time_order, messages_in
 from msray.market import Instrument, Signal
-from msray.prediction import Arrived, Began, LogEvent
+from msray.prediction import Began, LogEvent
 
 GRAIN_NS = SECOND
 """Unpaced, instruments of recordings may be this far ahead of each other: a fold never looks across."""
@@ -121,9 +121,7 @@ class RecordingReplay:
     @property
     def problems(self) -> list[str]:
         """See :attr:`Replay.problems`."""
-        damage = [text for group in self.groups for text in group.damage]
-        bad = [f"{group.bad_lines} bad lines of {group.instrument.id}" for group in self.groups if group.bad_lines]
-        return damage + bad
+        return [text for group in self.groups for text in group.problems]
 
     def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
         """See :meth:`Replay.events`."""
@@ -224,7 +222,7 @@ def drive(
             clock.pause(pace.wait_s(event_ns(event), clock.monotonic_ns()))
         signals = pipeline.apply(event)
         result.events += 1
-        result.frames += len(event.frames) if isinstance(event, Arrived) else 0
+        result.frames += messages_in(event)
         result.signals += signals
         if signals and on_signals is not None:
             on_signals(signals)
@@ -256,4 +254,4 @@ def _until(events: Iterator[LogEvent], until_ns: int | None) -> Iterator[LogEven
             return
         if is_over or at_ns > until_ns:  # another run, or another instrument, may not have come as far
             continue
-        yield cut(event, until_ns)[0] if isinstance(event, Arrived) else event
+        yield cut(event, until_ns)[0] if isinstance(event, Batch) else event

@@ -3,6 +3,7 @@
 from msray.market.events import (
     ASK,
     DEPTH,
+    EDGE,
     GAP,
     LEVEL,
     MAX_SIZE,
@@ -14,6 +15,7 @@ from msray.market.events import (
     SELL,
     SNAPSHOT,
     TRADE,
+    UNSIGNED,
     GapReason,
     Levels,
     Messages,
@@ -27,6 +29,7 @@ from msray.market.signals import UNCALIBRATED, Signal, signal_id
 __all__ = [
     "ASK",
     "DEPTH",
+    "EDGE",
     "GAP",
     "LEVEL",
     "MAX_SIZE",
@@ -41,6 +44,7 @@ __all__ = [
     "SNAPSHOT",
     "TRADE",
     "UNCALIBRATED",
+    "UNSIGNED",
     "Fill",
     "GapReason",
     "Instrument",

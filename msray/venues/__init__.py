@@ -4,7 +4,7 @@
 writes what they read.
 """
 
-from msray.venues.catalog import VENUES, find_venue
+from msray.venues.catalog import VENUES, find_venue, rule_of
 from msray.venues.decoder import Decoded, Decoder, DecoderCounts, Refusal
 from msray.venues.encoder import Encoder
 from msray.venues.exact import Reason, RefusedError
@@ -13,6 +13,7 @@ from msray.venues.frames import Frames
 from msray.venues.identify import identify, infer_instrument, venue_of, without_time
 from msray.venues.kernels_lines import split_lines
 from msray.venues.kernels_text import MAX_FRAME_BYTES, SPARE_BYTES
+from msray.venues.lobster import LobsterDecoder, Refused, lobster_instrument, midnight_ns, read_table
 from msray.venues.parser import OrderBookParser
 from msray.venues.venue import Venue
 
@@ -26,16 +27,22 @@ __all__ = [
     "Encoder",
     "Frames",
     "Listing",
+    "LobsterDecoder",
     "OrderBookParser",
     "Reason",
     "Refusal",
+    "Refused",
     "RefusedError",
     "Venue",
     "find_venue",
     "identify",
     "infer_instrument",
+    "lobster_instrument",
+    "midnight_ns",
     "read_exchange_info",
+    "read_table",
     "read_trading",
+    "rule_of",
     "split_lines",
     "venue_of",
     "without_time",

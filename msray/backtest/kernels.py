@@ -12,6 +12,8 @@ What fills an order that rests:
 * a message after which the other side of the book stands at or through its price: at its own price, never more than
   what stands there.
 
+A trade of which nobody says who was the aggressor (a hidden execution) fills nothing.
+
 Desk (one ``int64`` array)::
 
     header | orders, in time order | sent, not yet arrived, in the order of arrival | taken of recorded levels
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 
 from msray.book import kernels as book
 from msray.compiled import kernel
-from msray.market import DEPTH, SELL, TRADE, Levels, Messages, OrderKind, ReportKind
+from msray.market import DEPTH, SELL, TRADE, UNSIGNED, Levels, Messages, OrderKind, ReportKind
 
 Arena = NDArray[Any]
 
@@ -412,7 +414,9 @@ def _market(desk: Arena, ladder: Arena, reports: Any, messages: Messages, levels
     elif message.kind == TRADE:
         if desk[ORDERS] > 0:
             level = levels[message.begin]
-            if level.flags & SELL:
+            if level.flags & UNSIGNED:
+                pass
+            elif level.flags & SELL:
                 if level.tick <= desk[HIGHEST_BUY]:
                     _trade(desk, reports, _BUY, level.tick, level.size)
             elif level.tick >= desk[LOWEST_SELL]:

@@ -10,6 +10,7 @@ from msray.errors import UsageError
 from msray.feeds.gather import MOST_FRAMES
 from msray.feeds.hints import hints
 from msray.feeds.pace import Pace
+from msray.feeds.playback import PAUSE_S, Playback
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.reconnect import SECOND
 from msray.feeds.recording import Recordings, open_recordings
@@ -192,6 +193,7 @@ def drive(
     until_ns: int | None = None,
     on_signals: Callable[[list[Signal]], None] | None = None,
     progress: Callable[[int], None] | None = None,
+    playback: Playback | None = None,
 ) -> ReplayResult:
     """Bring everything recorded to a pipeline.
 
@@ -213,14 +215,17 @@ def drive(
         Told of signals when they are raised.
     progress
         Told after each event how many of ``replay.total_bytes`` have been gone through.
+    playback
+        Where it begins to be told, and a hand on it while it runs.
     """
-    clock = clock or SystemClock()
+    clock, playback = clock or SystemClock(), playback or Playback()
     pace = None if speed is None else Pace(speed)
     result, begin_ns = ReplayResult(), clock.monotonic_ns()
-    for event in _until(replay.events(grain_ns=grain_of(speed)), until_ns):
-        if pace is not None:
+    for event in _in_playback(_until(replay.events(grain_ns=grain_of(speed)), until_ns), playback, clock):
+        is_told = not playback.skips(event_ns(event))
+        if pace is not None and is_told:
             clock.pause(pace.wait_s(event_ns(event), clock.monotonic_ns()))
-        signals = pipeline.apply(event)
+        signals = pipeline.apply(event) if is_told else _untold(pipeline, event)
         result.events += 1
         result.frames += messages_in(event)
         result.signals += signals
@@ -230,6 +235,25 @@ def drive(
             progress(replay.bytes_read)
     result.total_s = (clock.monotonic_ns() - begin_ns) / SECOND
     return result
+
+
+def _untold(pipeline: Applies, event: LogEvent) -> list[Signal]:
+    """Fold an event from before the part that is asked for."""
+    pipeline.apply(event)
+    return []
+
+
+def _in_playback(events: Iterator[LogEvent], playback: Playback, clock: Clock) -> Iterator[LogEvent]:
+    """The events, cut where they begin to be told; while it stands still, none."""
+    for event in events:
+        while playback.is_paused:
+            clock.pause(PAUSE_S)
+        rest: LogEvent | None = event
+        if isinstance(event, Batch) and event_ns(event) < playback.from_ns:
+            first, rest = cut(event, playback.from_ns - 1)
+            yield first
+        if rest is not None:
+            yield rest
 
 
 def grain_of(speed: float | None) -> int:

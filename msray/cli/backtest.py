@@ -75,6 +75,8 @@ def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "Backtes
 
 def _strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
+    from msray.backtest import Strategy
+
     place, _, class_name = _STRATEGIES.get(name, name).rpartition(":")
     if name in _STRATEGIES:
         made = getattr(importlib.import_module(place), class_name)
@@ -82,8 +84,8 @@ def _strategy(name: str) -> "MakeStrategy":
         made = getattr(_loaded(Path(place)), class_name, None)
     else:
         raise UnknownNameError("strategy", name, [*_STRATEGIES, "FILE.py:CLASS"])
-    if not callable(made):
-        raise UsageError(f"strategy must name a class of {place}, got {class_name!r}")
+    if not (isinstance(made, type) and issubclass(made, Strategy)):
+        raise UsageError(f"strategy must name a class of {place} that is a Strategy, got {class_name!r}")
     chosen: MakeStrategy = made
     return chosen
 

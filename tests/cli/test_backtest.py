@@ -74,7 +74,8 @@ def test_a_strategy_of_ones_own_is_a_class_in_a_file(msray: Msray, recording: Pa
     [
         ("folower", "unknown strategy 'folower'"),
         ("nowhere.py:Mine", "there is no file nowhere.py"),
-        ("own.py:Mine", "strategy must name a class of own.py, got 'Mine'"),
+        ("own.py:Mine", "strategy must name a class of own.py that is a Strategy, got 'Mine'"),
+        ("own.py:print", "strategy must name a class of own.py that is a Strategy, got 'print'"),
     ],
 )
 def test_a_strategy_that_is_not_there_is_said_before_anything_is_read(

@@ -169,7 +169,7 @@ class TradingDesk:
         if refusal is not None:
             return refusal
         number = self.sent + 1
-        market.venue.place(self._arrival_ns(), number, side, kind, tick, size)
+        market.venue.place(self._arrival_ns(), number, side, kind, self._venue_tick(market, tick), size)
         self._orders[number] = _Order(market, side, kind, size, reason)
         self.sent = number
         return number
@@ -186,6 +186,7 @@ class TradingDesk:
             return Refusal("unknown_order", f"order {order_id} is not open")
         refusal = self._refused(order.market, order.side, size - order.left)
         if refusal is None:
+            tick = self._venue_tick(order.market, tick)
             order.market.venue.replace(self._arrival_ns(), order_id, order.kind, tick, size)
         return refusal
 
@@ -212,6 +213,13 @@ class TradingDesk:
         if instrument not in self.markets:
             raise UnknownNameError("instrument", instrument, self.markets)
         return self.markets[instrument]
+
+    def _venue_tick(self, market: Market, tick: int) -> int:
+        """A tick of the grid we know on the venue's own, which may have become finer since."""
+        if market.venue.is_idle:
+            market.venue.advance(self._now_ns)  # an idle venue stays behind; here nothing can happen that is reported
+        known = market.quotes.instrument or market.instrument
+        return tick * (known.exact_price(1) // market.venue.instrument.exact_price(1))
 
     def _arrival_ns(self) -> int:
         return self._now_ns + self._latency.entry_ns(self._now_ns)

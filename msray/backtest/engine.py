@@ -81,6 +81,11 @@ class BacktestingEngine:
 
     def feed(self, tape: Tape) -> None:
         """Hand over the next piece of an instrument's market; :meth:`go_to` and :meth:`finish` run it."""
+        for part in tape.by_grid():
+            self._feed(part)
+        self.desk.look(tape.instrument.id)
+
+    def _feed(self, tape: Tape) -> None:
         name = tape.instrument.id
         market = self.desk.markets[name]
         exchange_ns, known_ns = self._clocks[name].read(tape.records)
@@ -89,7 +94,6 @@ class BacktestingEngine:
         market.quotes.feed(tape.instrument, known_ns[tape.row_message], tape.bests, picked)
         for signal, message in zip(tape.signals, tape.signal_message.tolist(), strict=True):
             self._agenda.write(int(known_ns[message]), Kind.SIGNAL, signal)
-        self.desk.look(name)
 
     @property
     def settled_ns(self) -> int:
@@ -105,6 +109,7 @@ class BacktestingEngine:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
         end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)
         self.go_to(end_ns)
+        self.desk.go_to(end_ns)
         while self._agenda.next_ns < NEVER_NS:  # what happened, but would have been learned of later
             entry = self._agenda.pop()
             if isinstance(entry.what, Answer):

@@ -11,6 +11,7 @@ from msray.backtest.config import BacktestConfig
 from msray.backtest.exchange import SimulatedVenue
 from msray.backtest.latency import Latency
 from msray.backtest.portfolio import PortfolioManager
+from msray.backtest.prints import PrintQueue, Prints
 from msray.backtest.quotes import Quote, Quotes
 from msray.backtest.risk import Exposure, Refusal, RiskManager
 from msray.backtest.strategy import Answer
@@ -24,6 +25,7 @@ class Market:
 
     instrument: Instrument
     venue: SimulatedVenue
+    prints: PrintQueue
     quotes: Quotes = field(default_factory=Quotes)
     answered_ns: int = 0
 
@@ -77,7 +79,7 @@ class TradingDesk:
         """Trade an instrument; Binance's COIN-M futures are inverse, everything else is linear."""
         contract = self._config.contract_size if instrument.venue == "binance_coinm" else 0.0
         self.portfolio.add(instrument, contract)
-        market = Market(instrument, SimulatedVenue(instrument, self._config.queue))
+        market = Market(instrument, SimulatedVenue(instrument, self._config.queue), PrintQueue(instrument))
         self.markets[instrument.id] = market
         return market
 
@@ -134,6 +136,14 @@ class TradingDesk:
     def quote(self, instrument: str) -> Quote | None:
         """The newest best prices."""
         return self._market(instrument).quotes.last
+
+    def is_synced(self, instrument: str) -> bool:
+        """Whether the quote tells of a book that is known."""
+        return self._market(instrument).quotes.is_synced
+
+    def prints(self, instrument: str) -> Prints:
+        """The market's trades since they were last asked for."""
+        return self._market(instrument).prints.take(self._now_ns)
 
     def values(self, instrument: str) -> NDArray[np.float64]:
         """The newest values of the strategy's columns."""

@@ -18,7 +18,7 @@ from msray.backtest.result import BacktestResult, EquityPoint
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks
 from msray.features import column
-from msray.market import Fill, Instrument, ReportKind, Side, Signal
+from msray.market import GAP, Fill, Instrument, ReportKind, Side, Signal
 
 SAMPLE_NS = SECOND
 """While something is held, the account is valued, and the limits of loss are watched, this often."""
@@ -90,6 +90,9 @@ class BacktestingEngine:
         market = self.desk.markets[name]
         exchange_ns, known_ns = self._clocks[name].read(tape.records)
         market.venue.feed(tape.records, exchange_ns)
+        market.quotes.lose(known_ns[tape.records.messages["kind"] == GAP])
+        if self.strategy.wants_prints:
+            market.prints.feed(tape.instrument, tape.records, known_ns)
         picked = tape.values[:, [tape.columns.index(number) for number in self._columns]]
         market.quotes.feed(tape.instrument, known_ns[tape.row_message], tape.bests, picked)
         for signal, message in zip(tape.signals, tape.signal_message.tolist(), strict=True):

@@ -2,11 +2,13 @@
 
 The lines do not say whose they are, so files are told apart by the shape of their messages, and those of one instrument
 become one chain. An instrument's numbers are what an ``instruments.json`` or an ``exchangeInfo.json`` beside the file
-says, else what its first snapshot shows. Days of LOBSTER that lie among them are found by their names.
+says, else what its first snapshot shows. LOBSTER's days and parts of a lake that lie among them are found by their
+names.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -162,7 +164,7 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     Raises
     ------
     UsageError
-        If a path is not there, or the venue is not known.
+        If a path is not there, the venue is not known, or an instrument is there in two ways.
     FeedError
         If a file that was named is no recording, or nothing is; it names file, line and reason.
     """
@@ -171,9 +173,10 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     heads: list[_Head] = []
     ignored: list[str] = []
     files = list(_files(paths))
-    days, used = find_lobster(path for path, _ in files)
+    days, used_days = find_lobster(path for path, _ in files)
+    lakes, used_parts = _lakes([path for path, _ in files])
     for path, is_named in files:
-        if path in used:
+        if path in used_days or path in used_parts:
             continue
         try:
             heads.append(_Head(path, venue))
@@ -181,12 +184,26 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
             if is_named:
                 raise
             ignored.append(str(error))
-    if not heads and not days:
+    if not (heads or days or lakes):
         raise FeedError(f"no recording in {', '.join(map(str, paths))}", hint="; ".join(ignored[:3]))
     chains: dict[tuple[str, str], list[_Head]] = {}
     for head in heads:
         chains.setdefault((head.venue, head.symbol), []).append(head)
-    return Recordings([*(_group(chain) for chain in chains.values()), *days], ignored)
+    groups: list[Group] = [*(_group(chain) for chain in chains.values()), *days, *lakes]
+    for before, after in pairwise(sorted(groups, key=lambda group: group.instrument.id)):
+        if before.instrument.id == after.instrument.id:
+            places = f"{before.files[0]} and {after.files[0]}"
+            raise UsageError(f"{after.instrument.id} is there twice: {places}", hint="name one of them")
+    return Recordings(groups, ignored)
+
+
+def _lakes(paths: Sequence[Path]) -> tuple[Sequence[Group], set[Path]]:
+    """The parts of lakes among some files; what reads them takes a while to load, and most recordings are none."""
+    if not any(path.absolute().match("day=*/part-*.parquet") for path in paths):
+        return [], set()
+    from msray.feeds.lake_reader import find_lake
+
+    return find_lake(paths)
 
 
 class _Head:

@@ -39,6 +39,7 @@ from msray.market import (
     MESSAGE,
     REFRESH,
     REGRID,
+    REQUEST,
     SNAPSHOT,
     TRADE,
     GapReason,
@@ -124,7 +125,8 @@ class BookSync:
         Parameters
         ----------
         records
-            DEPTH, TRADE, SNAPSHOT and REGRID messages of this instrument, and a GAP where their source knows of one.
+            DEPTH, TRADE, SNAPSHOT and REGRID messages of this instrument. Among stored ones may be a GAP, where their
+            source knows of one, and a REQUEST, which is :meth:`requested`.
         """
         at, count = 0, len(records)
         while at < count:
@@ -207,12 +209,15 @@ class BookSync:
         yield from self._audit()
 
     def _take_mark(self, one: Records) -> Iterator[Records]:
-        """A finer grid, or the source says itself that the book is unknown from here on."""
+        """A finer grid, a request, or the source says itself that the book is unknown from here on."""
         message = one.messages[0]
         if message["kind"] == REGRID:
             yield from self._regrid(one)
             return
-        if message["prev_id"] == GapReason.CLOSED:
+        if message["kind"] == REQUEST:
+            self.requested(int(message["local_ns"]))
+            return
+        if message["prev_id"] in (GapReason.CLOSED, GapReason.BEGAN):
             self._ids[k.SYNC_TRADE_ID] = -1
         if self.is_synced:
             yield self.lose(GapReason(message["prev_id"]), one)
@@ -221,7 +226,7 @@ class BookSync:
 
     def _take_unsynced(self, one: Records) -> Iterator[Records]:
         kind = one.messages["kind"][0]
-        if kind in (GAP, REGRID):
+        if kind in (GAP, REGRID, REQUEST):
             yield from self._take_mark(one)
         elif kind == SNAPSHOT:
             self._pace.answered()

@@ -5,7 +5,6 @@ refuses is a problem that names file and line, and so is a file that ends before
 """
 
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.errors import FeedError, UsageError
-from msray.feeds.compressed import ZIP_ERRORS, FileBytes, ZipBytes
+from msray.feeds.compressed import FileBytes, PackedFile, ZipBytes, packed_files
 from msray.market import Instrument
 from msray.prediction import Disconnected, LogEvent, Replayed
 from msray.venues import LobsterDecoder, Refused, lobster_instrument, midnight_ns, read_table
@@ -29,28 +28,17 @@ _NAME = re.compile(
 )
 _MOST_TEXTS = 100
 _SHOWN = 80
-_NEW_LINE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     """One of the two files of a day, and what its name says."""
 
-    path: Path
-    member: zipfile.ZipInfo | None
+    file: PackedFile
     name: re.Match[str]
 
     def __str__(self) -> str:
-        return f"{self.path}" if self.member is None else f"{self.path}/{self.member.filename}"
-
-    @property
-    def size(self) -> int:
-        """Bytes on the disk."""
-        return self.path.stat().st_size if self.member is None else self.member.compress_size
-
-    def open(self) -> FileBytes | ZipBytes:
-        """Its content, from the beginning."""
-        return FileBytes(self.path) if self.member is None else ZipBytes(self.path, self.member)
+        return str(self.file)
 
 
 @dataclass(slots=True)
@@ -105,8 +93,8 @@ class LobsterGroup:
         self._days = sorted(days, key=lambda one: one.day)
         self.begin_ns = self._days[0].begin_ns
         files = [file for one in self._days for file in (one.message, one.orderbook)]
-        self.files = tuple(dict.fromkeys(file.path for file in files))
-        self.total_bytes = sum(file.size for file in files)
+        self.files = tuple(dict.fromkeys(file.file.path for file in files))
+        self.total_bytes = sum(file.file.size for file in files)
 
     @property
     def bytes_read(self) -> int:
@@ -126,7 +114,7 @@ class LobsterGroup:
             yield from self._read(one)
 
     def _read(self, one: _Day) -> Iterator[LogEvent]:
-        message, orderbook = one.message.open(), one.orderbook.open()
+        message, orderbook = one.message.file.open(), one.orderbook.file.open()
         one.sources, one.problems, one.untold = (message, orderbook), [], 0
         decoder = LobsterDecoder(one.ranks, one.day)
         tables = _Tables(message, 6, is_timed=True), _Tables(orderbook, 4 * one.ranks, is_timed=False)
@@ -227,17 +215,9 @@ def find_lobster(paths: Iterable[Path]) -> tuple[list[LobsterGroup], set[Path]]:
 
 
 def _files_in(path: Path) -> Iterator[_File]:
-    if name := _NAME.fullmatch(path.name):
-        yield _File(path, None, name)
-    elif path.suffix == ".zip":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except (*ZIP_ERRORS, OSError) as error:
-            raise FeedError(f"{path} cannot be unpacked: {error}") from error
-        for member in members:
-            if name := _NAME.fullmatch(Path(member.filename).name):
-                yield _File(path, member, name)
+    for file in packed_files(path):
+        if name := _NAME.fullmatch(file.name):
+            yield _File(file, name)
 
 
 def _day(file: _File) -> date:

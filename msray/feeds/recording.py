@@ -2,24 +2,26 @@
 
 The lines do not say whose they are, so files are told apart by the shape of their messages, and those of one instrument
 become one chain. An instrument's numbers are what an ``instruments.json`` or an ``exchangeInfo.json`` beside the file
-says, else what its first snapshot shows. Days of LOBSTER that lie among them are found by their names.
+says, else what its first snapshot shows. LOBSTER's days, files of Binance's public archive and parts of a lake that lie
+among them are found by their names.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
-from msray.errors import FeedError, UnknownNameError, UsageError
+from msray.errors import FeedError, UsageError
+from msray.feeds.archive import find_archives
 from msray.feeds.compressed import FileBytes
+from msray.feeds.declared import declared
 from msray.feeds.line_reader import CHUNK_BYTES, LineReader
 from msray.feeds.lobster import find_lobster
 from msray.feeds.time_order import in_time_order
 from msray.market import Instrument
 from msray.prediction import Arrived, Disconnected, LogEvent
-from msray.venues import Frames, find_venue, identify, infer_instrument, read_exchange_info
+from msray.venues import Frames, find_venue, identify, infer_instrument
 
 _SHOWN = 60
 
@@ -162,7 +164,7 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     Raises
     ------
     UsageError
-        If a path is not there, or the venue is not known.
+        If a path is not there, the venue is not known, or an instrument is there in two ways.
     FeedError
         If a file that was named is no recording, or nothing is; it names file, line and reason.
     """
@@ -171,7 +173,10 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     heads: list[_Head] = []
     ignored: list[str] = []
     files = list(_files(paths))
-    days, used = find_lobster(path for path, _ in files)
+    days, used_days = find_lobster(path for path, _ in files)
+    archives, used_archives = find_archives((path for path, _ in files), venue=venue)
+    lakes, used_parts = _lakes([path for path, _ in files])
+    used = used_days | used_archives | used_parts
     for path, is_named in files:
         if path in used:
             continue
@@ -181,12 +186,26 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
             if is_named:
                 raise
             ignored.append(str(error))
-    if not heads and not days:
+    if not heads and not used:
         raise FeedError(f"no recording in {', '.join(map(str, paths))}", hint="; ".join(ignored[:3]))
     chains: dict[tuple[str, str], list[_Head]] = {}
     for head in heads:
         chains.setdefault((head.venue, head.symbol), []).append(head)
-    return Recordings([*(_group(chain) for chain in chains.values()), *days], ignored)
+    groups: list[Group] = [*(_group(chain) for chain in chains.values()), *days, *archives, *lakes]
+    for before, after in pairwise(sorted(groups, key=lambda group: group.instrument.id)):
+        if before.instrument.id == after.instrument.id:
+            places = f"{before.files[0]} and {after.files[0]}"
+            raise UsageError(f"{after.instrument.id} is there twice: {places}", hint="name one of them")
+    return Recordings(groups, ignored)
+
+
+def _lakes(paths: Sequence[Path]) -> tuple[Sequence[Group], set[Path]]:
+    """The parts of lakes among some files; what reads them takes a while to load, and most recordings are none."""
+    if not any(path.absolute().match("day=*/part-*.parquet") for path in paths):
+        return [], set()
+    from msray.feeds.lake_reader import find_lake
+
+    return find_lake(paths)
 
 
 class _Head:
@@ -239,37 +258,10 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
 def _group(chain: list[_Head]) -> RecordingGroup:
     chain.sort(key=lambda head: head.begin_ns)
     first = chain[0]
-    folder = first.path.parent
-    instrument = _declared(folder, first.venue, first.symbol) or _listed(folder, first.venue, first.symbol)
+    instrument = declared(first.path.parent, first.venue, first.symbol)
     if instrument is None:
         try:
             instrument = infer_instrument(first.venue, first.symbol, first.messages())
         except FeedError as error:
             raise FeedError(f"{first.path}: {error}", hint="put its exchangeInfo.json beside it") from error
     return RecordingGroup(instrument, [(head.begin_ns, head.path) for head in chain])
-
-
-def _declared(folder: Path, venue: str, symbol: str) -> Instrument | None:
-    """From ``instruments.json``: a list of objects with the fields of :class:`~msray.market.Instrument`."""
-    path = folder / "instruments.json"
-    if not path.exists():
-        return None
-    try:
-        known = msgspec.json.decode(path.read_bytes(), type=list[Instrument])
-    except (msgspec.MsgspecError, UsageError) as error:
-        raise FeedError(f"{path} must be a list of instruments: {error}") from error
-    return next((one for one in known if (one.venue, one.symbol) == (venue, symbol)), None)
-
-
-def _listed(folder: Path, venue: str, symbol: str) -> Instrument | None:
-    """From the venue's own document."""
-    for name in (f"exchangeInfo_{venue}.json", "exchangeInfo.json"):
-        path = folder / name
-        if path.exists():
-            try:
-                return read_exchange_info(path.read_bytes(), venue, [symbol])[symbol].instrument
-            except UnknownNameError:
-                continue
-            except FeedError as error:
-                raise FeedError(f"{path}: {error}", hint=error.hint) from error
-    return None

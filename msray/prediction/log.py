@@ -43,7 +43,7 @@ class Replayed:
     instrument
         ``venue:SYMBOL``.
     records
-        DEPTH, TRADE, SNAPSHOT, REGRID and GAP messages, in the order in which they were received.
+        As they were received; see :meth:`msray.book.BookSync.feed`.
     """
 
     instrument: str

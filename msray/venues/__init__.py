@@ -10,15 +10,16 @@ from msray.venues.encoder import Encoder
 from msray.venues.exact import Reason, RefusedError
 from msray.venues.exchange_info import Listing, read_exchange_info, read_trading
 from msray.venues.frames import Frames
-from msray.venues.identify import identify, infer_instrument, venue_of, without_time
+from msray.venues.identify import identify, infer_from_trades, infer_instrument, venue_of, without_time
 from msray.venues.kernels_lines import split_lines
-from msray.venues.kernels_text import MAX_FRAME_BYTES, SPARE_BYTES
+from msray.venues.kernels_text import MAX_FRAME_BYTES, MICROSECONDS_FROM, SPARE_BYTES
 from msray.venues.lobster import LobsterDecoder, Refused, lobster_instrument, midnight_ns, read_table
 from msray.venues.parser import OrderBookParser
 from msray.venues.venue import Venue
 
 __all__ = [
     "MAX_FRAME_BYTES",
+    "MICROSECONDS_FROM",
     "SPARE_BYTES",
     "VENUES",
     "Decoded",
@@ -36,6 +37,7 @@ __all__ = [
     "Venue",
     "find_venue",
     "identify",
+    "infer_from_trades",
     "infer_instrument",
     "lobster_instrument",
     "midnight_ns",

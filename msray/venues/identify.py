@@ -139,6 +139,34 @@ def infer_instrument(venue: str, symbol: str, frames: Iterable[bytes]) -> Instru
     return _inferred(venue, symbol, levels, levels)
 
 
+def infer_from_trades(venue: str, symbol: str, trades: Iterable[tuple[str, str]]) -> Instrument:
+    """What an instrument's numbers must be, from prices and sizes of trades.
+
+    Parameters
+    ----------
+    venue, symbol
+        Whose trades these are.
+    trades
+        Price and size of each, as the venue wrote them.
+
+    Returns
+    -------
+    Instrument
+        With ``is_inferred``; see :func:`infer_instrument`. Both tick and grid are the greatest common divisor of all
+        prices.
+
+    Raises
+    ------
+    FeedError
+        If there is no trade, a price is zero or no plain decimal, or the symbol names no instrument.
+    """
+    check_symbol(venue, symbol)
+    levels = [(0, price, size) for price, size in trades]
+    if not levels:
+        raise FeedError(f"ticks of {venue}:{symbol} must be inferred from trades, got none")
+    return _inferred(venue, symbol, levels, levels)
+
+
 def _touch(levels: Sequence[WireLevel]) -> list[WireLevel]:
     """The two best levels of each side."""
     sides: list[list[WireLevel]] = [[], []]

@@ -14,6 +14,7 @@ from msray.market import (
     GAP,
     REFRESH,
     REGRID,
+    REQUEST,
     SNAPSHOT,
     TRADE,
     GapReason,
@@ -300,7 +301,9 @@ def test_a_gap_where_nothing_is_known_drops_what_is_held_and_is_no_gap() -> None
     assert (kinds, reader.sync.counts.gaps) == ([], 0)
 
 
-@pytest.mark.parametrize(("reason", "repeated"), [(GapReason.CLOSED, 0), (GapReason.DISCONNECTED, 1)])
+@pytest.mark.parametrize(
+    ("reason", "repeated"), [(GapReason.CLOSED, 0), (GapReason.BEGAN, 0), (GapReason.DISCONNECTED, 1)]
+)
 def test_trades_may_be_numbered_anew_when_the_market_was_closed(reason: GapReason, repeated: int) -> None:
     reader = Reader(SPOT)
     reader.take(snapshot(9), depth(10, 12), trade(7), gap(reason))
@@ -343,6 +346,24 @@ def test_audit_compares_at_the_books_own_id() -> None:
     refresh = reader.log[-2].messages[0]
     assert refresh["last_id"] == 16
     assert reader.sync.counts.audits == 1
+
+
+def test_a_stored_request_is_a_request() -> None:
+    said, stored = Reader(SPOT), Reader(SPOT)
+    begin = [snapshot(9), depth(10, 12), depth(13, 14)]
+    end = [depth(15, 16), snapshot(14), depth(17, 17)]
+
+    said.take(*begin)
+    said.sync.requested(5)
+    said.take(*end)
+    kinds = stored.take(*begin, record(REQUEST, [], local_ns=5), *end)
+
+    assert kinds == [SNAPSHOT, DEPTH, DEPTH, DEPTH, REFRESH, DEPTH]
+    assert concatenate(stored.log).messages.tolist() == concatenate(said.log).messages.tolist()
+
+
+def test_a_stored_request_where_nothing_is_known_changes_nothing() -> None:
+    assert Reader(SPOT).take(record(REQUEST, []), snapshot(9), record(REQUEST, []), depth(10, 12)) == [SNAPSHOT, DEPTH]
 
 
 def test_audit_with_an_old_snapshot_is_given_up() -> None:

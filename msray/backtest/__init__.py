@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from msray.backtest.run import MakeStrategy, backtest, run_one
     from msray.backtest.strategy import Answer, Desk, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
+    from msray.backtest.ticks import TickBacktest, backtest_ticks
 
 __all__ = [
     "Answer",
@@ -35,8 +36,10 @@ __all__ = [
     "Strategy",
     "Tape",
     "TapeRecorder",
+    "TickBacktest",
     "Trade",
     "backtest",
+    "backtest_ticks",
     "run_one",
 ]
 
@@ -50,6 +53,7 @@ _PLACES = {
     "run": ("MakeStrategy", "backtest", "run_one"),
     "strategy": ("Answer", "Desk", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
+    "ticks": ("TickBacktest", "backtest_ticks"),
 }
 
 __getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

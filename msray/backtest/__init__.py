@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from msray.backtest.run import MakeStrategy, backtest, run_one
     from msray.backtest.strategy import Answer, Desk, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
+    from msray.backtest.ticks import TickBacktest, backtest_ticks
     from msray.backtest.warm_up import warm_up_orders
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "Strategy",
     "Tape",
     "TapeRecorder",
+    "TickBacktest",
     "Trade",
     "backtest",
+    "backtest_ticks",
     "run_one",
     "warm_up_orders",
 ]
@@ -57,6 +60,7 @@ _PLACES = {
     "strategy": ("Answer", "Desk", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
     "warm_up": ("warm_up_orders",),
+    "ticks": ("TickBacktest", "backtest_ticks"),
 }
 
 __getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

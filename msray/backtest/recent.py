@@ -8,6 +8,7 @@ import numpy as np
 
 from msray.backtest.config import SECOND
 from msray.backtest.quoting import DEPTHS_TICKS, Intensity, fit_counts
+from msray.errors import UsageError
 
 _MOST_WEIGHT = 1e150
 _MOST_HALF_LIVES = 300.0
@@ -23,7 +24,12 @@ class RecentMarket:
     Parameters
     ----------
     half_life_s
-        Seconds after which an observation counts half.
+        Seconds after which an observation counts half, positive.
+
+    Raises
+    ------
+    UsageError
+        If the half-life is not positive.
 
     Attributes
     ----------
@@ -42,6 +48,8 @@ class RecentMarket:
     """
 
     def __init__(self, half_life_s: float) -> None:
+        if not 0.0 < half_life_s < math.inf:
+            raise UsageError(f"half_life_s must be positive, got {half_life_s}")
         self.watched_ns = 0
         self.intensity: Intensity | None = None
         self._half_life_s = half_life_s

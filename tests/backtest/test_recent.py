@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msray.backtest.config import SECOND
 from msray.backtest.quoting import DEPTHS_TICKS, fit_counts
 from msray.backtest.recent import RecentMarket
+from msray.errors import UsageError
 
 LOOKS = st.lists(
     st.tuples(st.floats(0.01, 30), st.integers(-40, 40), st.lists(st.floats(-5, 100), max_size=2)),
@@ -74,3 +75,8 @@ def test_a_long_silence_is_no_overflow():
         recent.observe(10_000_000 * SECOND, 3.0, (1.0, 2.0))
 
     assert recent.volatility_ticks == pytest.approx(3.0 / math.sqrt(1e7))
+
+
+def test_a_half_life_is_positive():
+    with pytest.raises(UsageError, match="half_life_s must be positive, got 0"):
+        RecentMarket(0.0)

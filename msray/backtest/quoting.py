@@ -84,7 +84,7 @@ def reservation_price(
 
     Notes
     -----
-    Avellaneda and Stoikov (2008), "High-frequency trading in a limit order book", eq. 2.6.
+    Avellaneda and Stoikov (2008), "High-frequency trading in a limit order book".
 
     Examples
     --------
@@ -99,7 +99,8 @@ def reservation_price(
 def optimal_spread(*, gamma: float, volatility_ticks: float, decay_per_tick: float, left_s: float) -> float:
     """Spread between the two quotes, in ticks: ``gamma volatility^2 left + 2 / gamma log(1 + gamma / decay)``.
 
-    Parameters and errors as in :func:`reservation_price`. Avellaneda and Stoikov (2008), eq. 3.18.
+    Parameters and errors as in :func:`reservation_price`, source too; of the two terms the first pays for the risk of
+    holding, the second for the chance not to trade.
 
     Examples
     --------

@@ -187,6 +187,7 @@ class TradingDesk:
     def cancel(self, order_id: int) -> None:
         """Send the wish to take an order out; for one that is over nothing is sent."""
         if order_id in self._orders:
+            self.risk.note_sent(self._now_ns)
             self._orders[order_id].market.venue.cancel(self._arrival_ns(), order_id)
 
     def replace(self, order_id: int, tick: int, size: int) -> Refusal | None:
@@ -194,7 +195,7 @@ class TradingDesk:
         order = self._orders.get(order_id)
         if order is None:
             return Refusal("unknown_order", f"order {order_id} is not open")
-        refusal = self._refused(order.market, order.side, size - order.left)
+        refusal = self._refused(order.market, order.side, size - order.left, replaced=1)
         if refusal is None:
             tick = self._venue_tick(order.market, tick)
             order.market.venue.replace(self._arrival_ns(), order_id, order.kind, tick, size)
@@ -234,7 +235,7 @@ class TradingDesk:
     def _arrival_ns(self) -> int:
         return self._now_ns + self._latency.entry_ns(self._now_ns)
 
-    def _refused(self, market: Market, side: Side, size: int) -> Refusal | None:
+    def _refused(self, market: Market, side: Side, size: int, *, replaced: int = 0) -> Refusal | None:
         """Why so much more of a side may not be asked for: all that is open on that side counts as traded."""
         name, portfolio = market.instrument.id, self.portfolio
         held = portfolio.position(name)
@@ -247,7 +248,7 @@ class TradingDesk:
                 position_before=before,
                 position_after=portfolio.value(name, held + side.sign * (pending + size)),
                 others=portfolio.exposure - abs(before),
-                open_orders=len(self._orders),
+                open_orders=len(self._orders) - replaced,
             ),
             self._now_ns,
         )

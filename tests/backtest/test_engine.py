@@ -365,3 +365,22 @@ def test_a_recording_without_anything_gives_an_empty_result():
 
     assert (result.orders, result.trades, result.net_return) == (0, (), 0.0)
     assert result.to_pandas().empty
+
+
+def test_a_replacement_is_no_further_open_order():
+    @dataclass
+    class Replacing(Scripted):
+        refused: list[object] = field(default_factory=list)
+
+        def on_answer(self, answer, desk):
+            super().on_answer(answer, desk)
+            if answer.left == 3:
+                self.refused.append(desk.replace(answer.order_id, 90, 2))
+
+    strategy = Replacing([(2 * MS, X, Side.BUY, OrderKind.LIMIT, 90, 3)])
+    limits = EXACT.risk.model_copy(update={"max_open_orders": 1})
+
+    BacktestingEngine(replace_config(EXACT, risk=limits), strategy).run([_market(depth(5 * MS, (0, 98, 2)))])
+
+    assert strategy.refused == [None]
+    assert [line[3] for line in strategy.diary if len(line) == 5] == [3, 2]

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
-    from msray.backtest.run import MakeStrategy, backtest, run_one
+    from msray.backtest.run import STRATEGIES, MakeStrategy, backtest, run_one
     from msray.backtest.strategy import Answer, Desk, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
     from msray.backtest.ticks import TickBacktest, backtest_ticks
     from msray.backtest.warm_up import warm_up_orders
 
 __all__ = [
+    "STRATEGIES",
     "Answer",
     "BacktestConfig",
     "BacktestReport",
@@ -56,7 +57,7 @@ _PLACES = {
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),
-    "run": ("MakeStrategy", "backtest", "run_one"),
+    "run": ("STRATEGIES", "MakeStrategy", "backtest", "run_one"),
     "strategy": ("Answer", "Desk", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
     "warm_up": ("warm_up_orders",),

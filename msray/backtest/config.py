@@ -72,57 +72,6 @@ class FundingRate(_Words):
     """Fraction of the position's value: 0.0001 is one basis point."""
 
 
-class BacktestConfig(_Words):
-    """What a backtest assumes.
-
-    Examples
-    --------
-    >>> BacktestConfig().profit_target_pct
-    0.005
-    """
-
-    initial_capital: Annotated[float, Field(gt=0, le=1e12)] = 10000.0
-    """Cash at the start, in quote units."""
-    profit_target_pct: Width = 0.005
-    """Gain at which a position is closed, a fraction of its entry price: 0.005 is 0.5 %."""
-    stop_loss_pct: Width = 0.003
-    """Loss at which a position is closed, a fraction of its entry price."""
-    max_holding_seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = 300.0
-    """Longest time a position is held, in seconds."""
-    fee_rate: Rate = 0.001
-    """Fee of a trade that takes liquidity, a fraction of its value: 0.001 is 0.1 %."""
-    maker_fee_rate: Rate | None = None
-    """Fee of a trade that provides liquidity; negative: a rebate; left out: the same as fee_rate."""
-    slippage_bps: Annotated[float, Field(ge=0, le=1000)] = 5.0
-    """Cost of a trade beyond the quoted price, in basis points, where only trades or bars are known. With an order book
-    it is not assumed but follows from the book."""
-    position_size_pct: Share = 0.1
-    """Value of a position, a fraction of the equity at its entry."""
-    contract_size: Annotated[float, Field(gt=0, le=1e6)] = 100.0
-    """Quote units that one contract of an inverse future stands for (100 USD for BTC on Binance COIN-M, else 10)."""
-    clock_correction_ms: Annotated[float, Field(ge=-3_600_000, le=3_600_000)] = 0.0
-    """Added to the recorder's clock, in milliseconds, where it was wrong: nothing is received before it was sent."""
-    compute_ms: Milliseconds = 1.0
-    """From receiving a message to knowing its features and signals, in milliseconds."""
-    max_feed_delay_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
-    """A message that was longer on its way counts as sent this long before it was received, in seconds."""
-    latency: LatencyConfig = LatencyConfig()
-    """How long orders and answers travel."""
-    queue: QueueConfig = QueueConfig()
-    """Where a resting order stands in its queue."""
-    risk: RiskConfig = RiskConfig()
-    """Limits that every order meets."""
-    funding: tuple[FundingRate, ...] = ()
-    """Payments of perpetual futures, in any order."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Of everything random."""
-
-    @property
-    def maker_rate(self) -> float:
-        """Fee of a trade that provides liquidity."""
-        return self.fee_rate if self.maker_fee_rate is None else self.maker_fee_rate
-
-
 class MarketMakerConfig(_Words):
     """How a market maker quotes: one bid and one ask about the mid, lower the more it holds.
 
@@ -163,3 +112,56 @@ class MarketMakerConfig(_Words):
         if (self.arrivals_per_s is None) != (self.decay_per_tick is None):
             raise ValueError("arrivals_per_s and decay_per_tick must be given together or both be left out")
         return self
+
+
+class BacktestConfig(_Words):
+    """What a backtest assumes.
+
+    Examples
+    --------
+    >>> BacktestConfig().profit_target_pct
+    0.005
+    """
+
+    initial_capital: Annotated[float, Field(gt=0, le=1e12)] = 10000.0
+    """Cash at the start, in quote units."""
+    profit_target_pct: Width = 0.005
+    """Gain at which a position is closed, a fraction of its entry price: 0.005 is 0.5 %."""
+    stop_loss_pct: Width = 0.003
+    """Loss at which a position is closed, a fraction of its entry price."""
+    max_holding_seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = 300.0
+    """Longest time a position is held, in seconds."""
+    fee_rate: Rate = 0.001
+    """Fee of a trade that takes liquidity, a fraction of its value: 0.001 is 0.1 %."""
+    maker_fee_rate: Rate | None = None
+    """Fee of a trade that provides liquidity; negative: a rebate; left out: the same as fee_rate."""
+    slippage_bps: Annotated[float, Field(ge=0, le=1000)] = 5.0
+    """Cost of a trade beyond the quoted price, in basis points, where only trades or bars are known. With an order book
+    it is not assumed but follows from the book."""
+    position_size_pct: Share = 0.1
+    """Value of a position, a fraction of the equity at its entry."""
+    contract_size: Annotated[float, Field(gt=0, le=1e6)] = 100.0
+    """Quote units that one contract of an inverse future stands for (100 USD for BTC on Binance COIN-M, else 10)."""
+    clock_correction_ms: Annotated[float, Field(ge=-3_600_000, le=3_600_000)] = 0.0
+    """Added to the recorder's clock, in milliseconds, where it was wrong: nothing is received before it was sent."""
+    compute_ms: Milliseconds = 1.0
+    """From receiving a message to knowing its features and signals, in milliseconds."""
+    max_feed_delay_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """A message that was longer on its way counts as sent this long before it was received, in seconds."""
+    latency: LatencyConfig = LatencyConfig()
+    """How long orders and answers travel."""
+    queue: QueueConfig = QueueConfig()
+    """Where a resting order stands in its queue."""
+    risk: RiskConfig = RiskConfig()
+    """Limits that every order meets."""
+    maker: MarketMakerConfig = MarketMakerConfig()
+    """How the market maker quotes."""
+    funding: tuple[FundingRate, ...] = ()
+    """Payments of perpetual futures, in any order."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Of everything random."""
+
+    @property
+    def maker_rate(self) -> float:
+        """Fee of a trade that provides liquidity."""
+        return self.fee_rate if self.maker_fee_rate is None else self.maker_fee_rate

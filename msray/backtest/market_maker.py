@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import product
 
-from msray.backtest.config import MS, SECOND, MarketMakerConfig
+from msray.backtest.config import MS, SECOND, BacktestConfig, MarketMakerConfig
 from msray.backtest.inventory import Quoted
 from msray.backtest.quotes import Quote
 from msray.backtest.quoting import Intensity, Widths, avellaneda_stoikov, glft
@@ -84,6 +85,16 @@ class MarketMaker(Strategy):
         self.wants_prints = self._fixed is None
         self._is_halted = False
         self._books: dict[str, _Book] = {}
+
+    def neighbours(self, config: BacktestConfig) -> list[BacktestConfig]:
+        """Half and twice the aversion to risk and the least distance of quotes."""
+        maker, found = config.maker, []
+        for risk, distance in product((0.5, 1.0, 2.0), repeat=2):
+            changes = {"gamma": maker.gamma * risk, "min_half_spread_ticks": maker.min_half_spread_ticks * distance}
+            other = config.model_copy(update={"maker": maker.model_copy(update=changes)})
+            if other != config:
+                found.append(other)
+        return found
 
     def quoted(self, instrument: str) -> Quoted:
         """How often an instrument has been quoted so far.

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.backtest.config import BacktestConfig
 from msray.backtest.prints import Prints
 from msray.backtest.quotes import Quote
 from msray.backtest.risk import Refusal
@@ -138,6 +139,10 @@ class Strategy:
 
     columns: tuple[str, ...] = ()
     wants_prints: bool = False
+
+    def neighbours(self, config: BacktestConfig) -> list[BacktestConfig]:
+        """Configurations beside this one that one could as well have chosen; a backtest is judged among them."""
+        return []
 
     def on_start(self, desk: Desk) -> None:
         """Before anything else, at the first local time."""

@@ -14,14 +14,13 @@ from msray.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
 
-_STRATEGIES = {"follower": "msray.backtest:SignalFollower"}
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
 def backtest(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
-    strategy: Annotated[str, typer.Option(help="follower, or your own as FILE.py:CLASS.")] = "follower",
+    strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
     clock_correction_ms: Annotated[
@@ -33,8 +32,8 @@ def backtest(
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
 
     Orders take their time to the venue, wait in its queue, pay its fees and trade nothing twice; features are known
-    when they were. The exits asked for are judged beside 26 others, as one could have chosen them. Fees, exits, latency
-    and limits are in the section `backtest` of the configuration.
+    when they were. What was asked for is judged beside what one could have asked for. Fees, exits, latency and
+    limits are in the section `backtest` of the configuration.
     """
     from msray.backtest import backtest as run_backtest
     from msray.cli.settings_file import load_settings
@@ -75,15 +74,14 @@ def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "Backtes
 
 def _strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
-    from msray.backtest import Strategy
+    from msray.backtest import STRATEGIES, Strategy
 
-    place, _, class_name = _STRATEGIES.get(name, name).rpartition(":")
-    if name in _STRATEGIES:
-        made = getattr(importlib.import_module(place), class_name)
-    elif place.endswith(".py"):
-        made = getattr(_loaded(Path(place)), class_name, None)
-    else:
-        raise UnknownNameError("strategy", name, [*_STRATEGIES, "FILE.py:CLASS"])
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    place, _, class_name = name.rpartition(":")
+    if not place.endswith(".py"):
+        raise UnknownNameError("strategy", name, [*STRATEGIES, "FILE.py:CLASS"])
+    made = getattr(_loaded(Path(place)), class_name, None)
     if not (isinstance(made, type) and issubclass(made, Strategy)):
         raise UsageError(f"strategy must name a class of {place} that is a Strategy, got {class_name!r}")
     chosen: MakeStrategy = made

@@ -114,7 +114,6 @@ def test_spread_captured_and_inventory_carried_are_all_that_was_earned_exactly(p
 @given(PATHS)
 def test_an_inverse_futures_coins_are_what_its_inventory_is(path):
     """Of c / p coins bought at p, coins (m - p) are captured and coins held times dm carried, but for rounded coins."""
-    """Of c / p coins bought at p, coins (m - p) are captured, and coins held times dm carried, but for rounding."""
     fills, at_ns, half_ticks = walked(path)
     result = traded(fills, INVERSE)
 

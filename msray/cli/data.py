@@ -23,14 +23,15 @@ _LISTED = ("instrument", "day", "messages", "trades", "levels", "from", "to", "g
 @app.command("convert")
 def convert(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, LOBSTER days, or a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Whatever `msray replay` reads.")],
     lake: Annotated[Path, typer.Option(metavar="DIR", help="The lake; made if it is not there.")],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace days that were made of other files.")] = False,
 ) -> None:
     """Write recordings into a lake of Parquet files, by venue, symbol and day.
 
-    `msray replay DIR` then gives the same signals as PATHS do. A day appears whole or not at all. One that the lake has
+    PATHS are recordings, a raw log, LOBSTER days, files of Tardis.dev, trades of Binance's public archive, or lakes;
+    `msray replay DIR` then gives the signals that they give. A day appears whole or not at all. One that the lake has
     from the same files is left as it is; one that it has from others is an error, unless --replace is said.
     """
     from msray.feeds.lake_convert import convert as write

@@ -48,10 +48,10 @@ def replay(  # noqa: PLR0913 (a flag each)
 ) -> None:
     """Replay recordings or a raw log: books, features, signals, and what the feed was worth.
 
-    PATHS are files and folders. Those of one instrument become one chain, whatever their order; the venue is read from
-    the shape of the messages, or from the names of LOBSTER's message and orderbook files (in their zip or not). A raw
-    log is replayed with the configuration it was written under, unless --config names another, and gives the ids
-    of the signals that its run gave.
+    PATHS are files and folders. Those of one instrument become one chain, whatever their order; whose they are is read
+    from the shape of the messages, or from the names of files as LOBSTER and Tardis.dev give them. A raw log is
+    replayed with the configuration it was written under, unless --config names another, and gives the ids of the
+    signals that its run gave.
     """
     from msray.clock import SystemClock
     from msray.feeds.replay import drive, open_replay

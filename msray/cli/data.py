@@ -67,7 +67,7 @@ def verify(context: typer.Context, lake: _Lake) -> None:
     """Read a lake whole, and build every book once more; exit code 3 if anything is not what it says.
 
     Checked are version and place of every part, page checksums, a digest of all records, counts, ids, the order of days
-    and parts, and that no book stays crossed.
+    and parts, and that no book stays crossed. To mend a day, remove its folder and convert its files again.
     """
     from msray.feeds.lake import part_files
     from msray.feeds.lake_check import check_lake

@@ -23,14 +23,15 @@ _LISTED = ("instrument", "day", "messages", "trades", "levels", "from", "to", "g
 @app.command("convert")
 def convert(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, LOBSTER days, or a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Whatever `msray replay` reads.")],
     lake: Annotated[Path, typer.Option(metavar="DIR", help="The lake; made if it is not there.")],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace days that were made of other files.")] = False,
 ) -> None:
     """Write recordings into a lake of Parquet files, by venue, symbol and day.
 
-    `msray replay DIR` then gives the same signals as PATHS do. A day appears whole or not at all. One that the lake has
+    PATHS are recordings, a raw log, LOBSTER days, files of Tardis.dev, trades of Binance's public archive, or lakes;
+    `msray replay DIR` then gives the signals that they give. A day appears whole or not at all. One that the lake has
     from the same files is left as it is; one that it has from others is an error, unless --replace is said.
     """
     from msray.feeds.lake_convert import convert as write
@@ -66,7 +67,7 @@ def verify(context: typer.Context, lake: _Lake) -> None:
     """Read a lake whole, and build every book once more; exit code 3 if anything is not what it says.
 
     Checked are version and place of every part, page checksums, a digest of all records, counts, ids, the order of days
-    and parts, and that no book stays crossed.
+    and parts, and that no book stays crossed. To mend a day, remove its folder and convert its files again.
     """
     from msray.feeds.lake import part_files
     from msray.feeds.lake_check import check_lake

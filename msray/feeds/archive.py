@@ -26,7 +26,7 @@ from msray.venues import MICROSECONDS_FROM, Frames, infer_from_trades
 
 _NAME = re.compile(r"(?P<symbol>[A-Z0-9_]+)-(?P<kind>aggTrades|trades)-(?P<day>\d{4}-\d\d(-\d\d)?)\.csv(\.gz|\.zst)?")
 _COIN_MARGINED = re.compile(r"[A-Z0-9]+USD_(PERP|[0-9]{6})")
-_NUMBER, _IS = rb"([0-9]+(?:\.[0-9]+)?)", rb"([Tt]rue|[Ff]alse)"
+_NUMBER, _IS = rb"([0-9]+(?:\.[0-9]+)?)", rb"((?i:true|false))"
 _ROWS = {
     "aggTrades": re.compile(rb"([0-9]+),%b,%b,([0-9]+),([0-9]+),([0-9]+),%b(,%b)?\r?" % (_NUMBER, _NUMBER, _IS, _IS)),
     "trades": re.compile(rb"([0-9]+),%b,%b,(%b),([0-9]+),%b(,%b)?\r?" % (_NUMBER, _NUMBER, _NUMBER, _IS, _IS)),

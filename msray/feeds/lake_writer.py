@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from msray.errors import UnavailableError, UsageError
+from msray.errors import CorruptLogError, UnavailableError, UsageError
 from msray.feeds.lake import PART, PartHead, Source, day_name, days_of, first_event_ns, read_head, symbol_folder
 from msray.feeds.lake_part import GROUP_MESSAGES, GapCount, PartWriter
 from msray.market import REGRID, Instrument, Records, concatenate
@@ -201,7 +201,12 @@ class _Day:
         """What is to become of the day, looking at what is there."""
         if not self._target.exists():
             return "written"
-        heads = [] if replace else [read_head(path) for path in sorted(self._target.glob(PART))]
+        try:
+            heads = [read_head(path) for path in sorted(self._target.glob(PART))]
+        except CorruptLogError:
+            if not replace:
+                raise
+            heads = []
         if heads and heads[0].instrument == self.instrument and all(one.sources == self._sources for one in heads):
             self._parts = heads
             return "unchanged"
@@ -226,6 +231,8 @@ class _Day:
         try:
             self._partial.rename(self._target)
         except OSError as error:
+            if self._state == "replaced" and not self._target.exists():
+                old.rename(self._target)
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise UsageError(f"{self._target} was written by another process meanwhile") from error
             raise

@@ -2,12 +2,13 @@
 
 The lines do not say whose they are, so files are told apart by the shape of their messages, and those of one instrument
 become one chain. An instrument's numbers are what an ``instruments.json`` or an ``exchangeInfo.json`` beside the file
-says, else what its first snapshot shows. LOBSTER's days, files of Binance's public archive and parts of a lake that lie
-among them are found by their names.
+says, else what its first snapshot shows. LOBSTER's days, files of Binance's public archive and of Tardis.dev, and parts
+of a lake that lie among them are found by their names.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from msray.feeds.compressed import FileBytes
 from msray.feeds.declared import declared
 from msray.feeds.line_reader import CHUNK_BYTES, LineReader
 from msray.feeds.lobster import find_lobster
+from msray.feeds.tardis import find_tardis
 from msray.feeds.time_order import in_time_order
 from msray.market import Instrument
 from msray.prediction import Arrived, Disconnected, LogEvent
@@ -173,10 +175,7 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     heads: list[_Head] = []
     ignored: list[str] = []
     files = list(_files(paths))
-    days, used_days = find_lobster(path for path, _ in files)
-    archives, used_archives = find_archives((path for path, _ in files), venue=venue)
-    lakes, used_parts = _lakes([path for path, _ in files])
-    used = used_days | used_archives | used_parts
+    groups, used = _by_name([path for path, _ in files], venue)
     for path, is_named in files:
         if path in used:
             continue
@@ -191,7 +190,7 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     chains: dict[tuple[str, str], list[_Head]] = {}
     for head in heads:
         chains.setdefault((head.venue, head.symbol), []).append(head)
-    groups: list[Group] = [*(_group(chain) for chain in chains.values()), *days, *archives, *lakes]
+    groups = [*(_group(chain) for chain in chains.values()), *groups]
     for before, after in pairwise(sorted(groups, key=lambda group: group.instrument.id)):
         if before.instrument.id == after.instrument.id:
             places = f"{before.files[0]} and {after.files[0]}"
@@ -199,13 +198,24 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     return Recordings(groups, ignored)
 
 
-def _lakes(paths: Sequence[Path]) -> tuple[Sequence[Group], set[Path]]:
-    """The parts of lakes among some files; what reads them takes a while to load, and most recordings are none."""
-    if not any(path.absolute().match("day=*/part-*.parquet") for path in paths):
-        return [], set()
-    from msray.feeds.lake_reader import find_lake
+def _by_name(paths: Sequence[Path], venue: str | None) -> tuple[list[Group], set[Path]]:
+    """What is told by the names of files, and which of them it was."""
+    finders: list[Callable[[Sequence[Path]], tuple[Sequence[Group], set[Path]]]] = [
+        find_lobster,
+        partial(find_archives, venue=venue),
+        find_tardis,
+    ]
+    if any(path.absolute().match("day=*/part-*.parquet") for path in paths):  # what reads them takes a while to load
+        from msray.feeds.lake_reader import find_lake
 
-    return find_lake(paths)
+        finders.append(find_lake)
+    groups: list[Group] = []
+    used: set[Path] = set()
+    for find in finders:
+        some, theirs = find(paths)
+        groups += some
+        used |= theirs
+    return groups, used
 
 
 class _Head:

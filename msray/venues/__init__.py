@@ -15,11 +15,13 @@ from msray.venues.kernels_lines import split_lines
 from msray.venues.kernels_text import MAX_FRAME_BYTES, MICROSECONDS_FROM, SPARE_BYTES
 from msray.venues.lobster import LobsterDecoder, Refused, lobster_instrument, midnight_ns, read_table
 from msray.venues.parser import OrderBookParser
+from msray.venues.tardis import SIDES, TardisDecoder, TardisMessage, infer_tardis, tardis_venue
 from msray.venues.venue import Venue
 
 __all__ = [
     "MAX_FRAME_BYTES",
     "MICROSECONDS_FROM",
+    "SIDES",
     "SPARE_BYTES",
     "VENUES",
     "Decoded",
@@ -34,11 +36,14 @@ __all__ = [
     "Refusal",
     "Refused",
     "RefusedError",
+    "TardisDecoder",
+    "TardisMessage",
     "Venue",
     "find_venue",
     "identify",
     "infer_from_trades",
     "infer_instrument",
+    "infer_tardis",
     "lobster_instrument",
     "midnight_ns",
     "read_exchange_info",
@@ -46,6 +51,7 @@ __all__ = [
     "read_trading",
     "rule_of",
     "split_lines",
+    "tardis_venue",
     "venue_of",
     "without_time",
 ]

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from msray.book import L2Book
 from msray.book import kernels as book_kernels
 from msray.cli.app import main
+from msray.features import NAMES, FeatureEngineering
 from msray.feeds.lobster import find_lobster
 from msray.market import DEPTH, GAP, SNAPSHOT, TRADE, UNSIGNED, Records, concatenate
 from msray.prediction import Replayed
 from msray.venues import LobsterDecoder, lobster_instrument, midnight_ns
+from tests.naive.features import oracle
 from tests.naive.lobster import after, sides
 
 FOLDER = "lobster_2012-06-21"
@@ -156,6 +158,20 @@ def test_a_day_cut_at_a_row_is_a_prefix(day: Day, rows: int) -> None:
     for name in ("kind", "event_ns", "first_id", "last_id", "begin", "end"):
         assert part.messages[name].tolist() == day.records.messages[name][: len(part)].tolist()
     assert part.levels.tolist() == day.records.levels[: len(part.levels)].tolist()
+
+
+def test_every_feature_is_what_its_formula_says(day: Day) -> None:
+    """Of a book whose covered range moves with every level, and of trades that have no side."""
+    first = int(np.argmax(day.records.messages["kind"] == SNAPSHOT))
+    log = day.records[first : first + 2500]
+    instrument = lobster_instrument(day.symbol)
+
+    found, expected = FeatureEngineering(instrument).transform(log), oracle(instrument, log)
+
+    for name in NAMES:
+        np.testing.assert_allclose(found[name], expected[name].to_numpy(), rtol=1e-9, atol=1e-9, err_msg=name)
+    unknown = {name for name in NAMES if np.isnan(found[name]).all()}
+    assert ("imbalance_l10" in unknown) == (day.ranks < 10)
 
 
 def test_both_days_replay_from_the_command_line(

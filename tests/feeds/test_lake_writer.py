@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from msray.errors import UnavailableError, UsageError
+from msray.errors import CorruptLogError, UnavailableError, UsageError
 from msray.feeds import lake_part, lake_writer
 from msray.feeds.lake import Source, find_parts, read_part
 from msray.feeds.lake_writer import LakeWriter, source_of
@@ -67,6 +67,33 @@ def test_a_day_that_was_made_of_other_files_is_refused_unless_it_is_to_go(tmp_pa
     assert states(days) == [("26", "replaced"), ("27", "replaced"), ("28", "written")]
     found = [some for part in find_parts([tmp_path]) for some in read_part(part.path)]
     assert plain(found) == plain(market(first_id=500))
+
+
+def test_a_day_that_does_not_say_what_it_is_can_be_replaced(tmp_path: Path) -> None:
+    write_lake(tmp_path, market(days=2))
+    find_parts([tmp_path])[1].path.write_bytes(b"nothing")
+
+    with pytest.raises(CorruptLogError, match=r"day=2024-06-27/part-00000.parquet: cannot be read"):
+        write_lake(tmp_path, market(days=2))
+
+    assert states(write_lake(tmp_path, market(days=2), replace=True)) == [("26", "unchanged"), ("27", "replaced")]
+
+
+def test_a_day_that_cannot_take_its_place_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_lake(tmp_path, market(days=1))
+    before = contents(tmp_path)
+    rename = Path.rename
+
+    def refusing(self: Path, target: Path) -> Path:
+        if self.suffix == ".partial":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(UnavailableError, match="Input/output error"):
+        write_lake(tmp_path, market(days=1, first_id=500), sources=OTHERS, replace=True)
+
+    assert contents(tmp_path) == before
 
 
 def test_another_grid_is_another_day(tmp_path: Path) -> None:

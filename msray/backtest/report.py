@@ -1,7 +1,6 @@
 """``BacktestReport``: what a backtest says in the end, with the interval and the rival of every figure."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from msray.backtest.account import as_float
 from msray.backtest.config import SECOND
+from msray.backtest.portfolio import Trade
 from msray.backtest.result import BacktestResult
 from msray.backtest.scoring import SignalScore
 from msray.backtest.variants import Trials
@@ -213,10 +213,12 @@ def _sum(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
 
 
 def _groups(result: BacktestResult, by: str) -> tuple[Group, ...]:
-    counts = Counter(getattr(trade, by) for trade in result.trades)
+    trades: dict[str, list[Trade]] = {}
+    for trade in result.trades:
+        trades.setdefault(getattr(trade, by), []).append(trade)
     found = []
-    for name, count in sorted(counts.items()):
-        mine = [trade for trade in result.trades if getattr(trade, by) == name]
+    for name, mine in sorted(trades.items()):
+        count = len(mine)
         found.append(
             Group(
                 name=name,

@@ -18,7 +18,7 @@ GRID_NS = SECOND
 """What random times would have hit is asked at every one of these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalScore:
     """What signals were worth.
 
@@ -29,6 +29,8 @@ class SignalScore:
     ----------
     judged, unjudged
         Signals whose holding time lies inside what was recorded, and those for which it does not.
+    spans
+        ``(judged, 2)`` int64: when each judged one was known, and when it was a hit or could be none any more.
     precision
         Of the highest scores; ``base_rate`` there is the share of hits among all judged signals.
     random_rate
@@ -41,6 +43,7 @@ class SignalScore:
 
     judged: int
     unjudged: int
+    spans: NDArray[np.int64]
     precision: tuple[PrecisionAtK, ...]
     random_rate: float
     events: int
@@ -107,7 +110,8 @@ def score_signals(tapes: Iterable[Tape], config: BacktestConfig) -> SignalScore:
     known = ~np.isnan(hits)
     scores = np.array([signal.score for market in markets for signal in market.signals])
     times = np.concatenate([np.zeros(0, np.int64), *(market.known_ns for market in markets)])
-    random_rate = np.concatenate([np.zeros(0), *(one[1] for one in judged)])[known]
+    ends = np.concatenate([np.zeros(0, np.int64), *(one[1] for one in judged)])
+    random_rate = np.concatenate([np.zeros(0), *(one[2] for one in judged)])[known]
     precision: tuple[PrecisionAtK, ...] = ()
     if known.any():
         precision = precision_at_k(scores[known], hits[known] > 0, KS, tie_break=(times[known],))
@@ -115,6 +119,7 @@ def score_signals(tapes: Iterable[Tape], config: BacktestConfig) -> SignalScore:
     return SignalScore(
         judged=int(known.sum()),
         unjudged=int((~known).sum()),
+        spans=np.column_stack([times, ends])[known],
         precision=precision,
         random_rate=float(random_rate.mean()) if len(random_rate) else float("nan"),
         events=events,
@@ -122,30 +127,31 @@ def score_signals(tapes: Iterable[Tape], config: BacktestConfig) -> SignalScore:
     )
 
 
-def _judge(market: Market, barriers: Barriers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For each signal whether it was a hit, and how often its side is one at any time; NaN where that is unknown."""
+def _judge(market: Market, barriers: Barriers) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """For each signal whether it was a hit, since when that is known, and how often its side is one at any time."""
     sides = np.array([side_of(signal) for signal in market.signals], np.int64)
-    hit = _hits(market.prices, market.known_ns, sides, barriers)
+    hit, end_ns = _hits(market.prices, market.known_ns, sides, barriers)
     grid_ns = np.concatenate([np.arange(begin, end, GRID_NS) for begin, end in market.periods] or [np.zeros(0)])
     rate = np.full(len(sides), np.nan)
     for side in np.unique(sides):
-        any_time = _hits(market.prices, grid_ns.astype(np.int64), np.full(len(grid_ns), side), barriers)
+        any_time, _ = _hits(market.prices, grid_ns.astype(np.int64), np.full(len(grid_ns), side), barriers)
         if not np.isnan(any_time).all():
             rate[sides == side] = np.nanmean(any_time)
-    return hit, rate
+    return hit, end_ns, rate
 
 
 def _hits(
     prices: Prices, at_ns: NDArray[np.int64], sides: NDArray[np.int64], barriers: Barriers
-) -> NDArray[np.float64]:
-    """1 where a position of that side (0: of either) meets its target, 0 where not, NaN where nobody can say."""
-    hit = np.full(len(at_ns), np.nan)
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """1 where a position of that side (0: of either) meets its target, 0 where not, NaN where nobody can say; since."""
+    hit, end_ns = np.full(len(at_ns), np.nan), at_ns.copy()
     for side in (1, -1):
         asked = np.flatnonzero((sides == side) | (sides == 0))
         labels = triple_barrier(prices, at_ns[asked], side, barriers=barriers)
         mine = asked[labels.event]
         hit[mine] = np.fmax(hit[mine], labels.barrier == 1)
-    return hit
+        end_ns[mine] = np.maximum(end_ns[mine], labels.spans[:, 1])
+    return hit, end_ns
 
 
 def _lead(markets: Sequence[Market], config: BacktestConfig) -> tuple[LeadTimes | None, int]:

@@ -36,10 +36,8 @@ class Trials:
 
     Attributes
     ----------
-    count
-        How many there are, this one included.
-    best_net_return
-        Of the best of them; what one would have been tempted to show.
+    net_returns
+        Of all of them, this one's first.
     deflated_sharpe
         Probability that this one's Sharpe ratio is more than the luckiest of as many worthless ones would have; NaN
         where its equity never moved. Worthless ones differ by chance alone: where trials differ by more, because some
@@ -48,10 +46,19 @@ class Trials:
         What becomes of the trial that is best in half of the time; None where none of them ever traded.
     """
 
-    count: int
-    best_net_return: float
+    net_returns: tuple[float, ...]
     deflated_sharpe: float
     overfitting: BacktestOverfitting | None
+
+    @property
+    def count(self) -> int:
+        """How many there are, this one included."""
+        return len(self.net_returns)
+
+    @property
+    def best_net_return(self) -> float:
+        """Of the best of them; what one would have been tempted to show."""
+        return max(self.net_returns)
 
 
 def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin_ns: int, end_ns: int) -> Trials:
@@ -69,8 +76,7 @@ def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin
     moved = returns.std(axis=0) > 0
     ratios = np.divide(returns.mean(axis=0), returns.std(axis=0, ddof=1), out=np.zeros(len(results)), where=moved)
     return Trials(
-        count=len(results),
-        best_net_return=max(result.net_return for result in results),
+        net_returns=tuple(result.net_return for result in results),
         deflated_sharpe=_deflated(returns[:, 0], ratios) if moved[0] else float("nan"),
         overfitting=overfitting_of(returns, BLOCKS) if moved.sum() > 1 else None,
     )

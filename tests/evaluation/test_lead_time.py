@@ -8,6 +8,7 @@ import pytest
 
 from msray.errors import UsageError
 from msray.evaluation import LeadTimes, Watched, score_lead_time, wilson_interval
+from msray.evaluation.lead_time import LEAD_BINS
 
 SECOND = 1_000_000_000
 HOUR_S = 3600
@@ -95,6 +96,16 @@ def test_lead_of_random_alarms_is_that_of_a_uniform_time_before_the_event() -> N
 
     assert result.random.median_s == pytest.approx(40.0, abs=2.5)
     assert result.random.restricted_mean_s == pytest.approx(40.0 * 40 / HOUR_S, rel=0.15)
+
+
+def test_leads_of_random_alarms_are_spread_over_the_horizon() -> None:
+    """Of one alarm and one event: each of the parts of its window has the same share of the 120 s."""
+    result = score(watched([100], [0], (0, 120)), draws=4000)
+
+    share = 60 / 120 / LEAD_BINS
+    assert result.random.lead_edges_s == pytest.approx(np.linspace(0, 60, LEAD_BINS + 1))
+    assert result.random.lead_counts == pytest.approx(np.full(LEAD_BINS, share), abs=5 * math.sqrt(share / 4000))
+    assert sum(result.random.lead_counts) == pytest.approx(result.random.detection_rate)
 
 
 def test_random_alarms_are_not_better_than_random_ones() -> None:

@@ -11,6 +11,7 @@ from msray.faces import lazily
 if TYPE_CHECKING:
     from msray.backtest.engine import BacktestingEngine
     from msray.backtest.follower import SignalFollower
+    from msray.backtest.page import report_page
     from msray.backtest.paper import PaperStatus, PaperTrader
     from msray.backtest.portfolio import PortfolioManager, Trade
     from msray.backtest.report import BacktestReport, Group
@@ -45,6 +46,7 @@ __all__ = [
     "Trade",
     "backtest",
     "backtest_ticks",
+    "report_page",
     "run_one",
     "warm_up_orders",
 ]
@@ -52,6 +54,7 @@ __all__ = [
 _PLACES = {
     "engine": ("BacktestingEngine",),
     "follower": ("SignalFollower",),
+    "page": ("report_page",),
     "paper": ("PaperStatus", "PaperTrader"),
     "portfolio": ("PortfolioManager", "Trade"),
     "report": ("BacktestReport", "Group"),

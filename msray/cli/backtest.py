@@ -1,7 +1,9 @@
 """``msray backtest``: recordings through the detectors, their signals through a strategy, and what it all was worth."""
 
+import hashlib
 import importlib.util
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +15,12 @@ from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
+    from msray.prediction import DetectionConfig
 
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
     strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
@@ -28,22 +31,28 @@ def backtest(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
+    runs: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the run folder goes; else runs_dir.")] = None,
 ) -> None:
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
 
     Orders take their time to the venue, wait in its queue, pay its fees and trade nothing twice; features are known
     when they were. What was asked for is judged beside what one could have asked for. Fees, exits, latency and
-    limits are in the section `backtest` of the configuration.
+    limits are in the section `backtest` of the configuration. The run's folder has the figures (metrics.json), the
+    trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
     """
     from msray.backtest import backtest as run_backtest
+    from msray.backtest import report_page
     from msray.cli.settings_file import load_settings
+    from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
     from msray.store.ledger_records import parse_time
+    from msray.store.runs import new_run_id, write_run
 
     out: Output = context.obj
     make = _strategy(strategy)
-    said = load_settings(config).backtest
+    settings = load_settings(config)
+    said = settings.backtest
     assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
@@ -57,10 +66,20 @@ def backtest(
             progress=progress,
         )
     report = run_backtest(tapes, assumed, strategy=make)
-    out.data({**report.as_dict(), "problems": opened.problems})
+    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, opened.files))
+    page = report_page(report, tapes, run_id=run_id)
+    folder = write_run(runs or settings.runs_dir, report, page, run_id=run_id, sections={"detection": words})
+    out.data({"run_folder": folder, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
+    out.note(f"{folder / 'report.html'}")
     for problem in opened.problems:
         out.note(problem)
+
+
+def _digest(config: "BacktestConfig", words: "DetectionConfig", files: Iterable[Path]) -> str:
+    """Of what went in: the same backtest of the same files has the same."""
+    text = "\n".join([config.model_dump_json(), words.words_digest(), *sorted(file.name for file in files)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":

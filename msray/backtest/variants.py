@@ -6,42 +6,17 @@ only be judged from all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.config import MOST_WIDTH, BacktestConfig
 from msray.backtest.result import BacktestResult
 from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio, measure_performance
 from msray.evaluation import probability_of_backtest_overfitting as overfitting_of
 
-FACTORS = (0.5, 1.0, 2.0)
-"""By which profit target, stop and holding time are multiplied."""
 BINS = 160
 """Pieces of equal length into which the time of a backtest is cut, a return each."""
 BLOCKS = 8
-
-
-def neighbours(config: BacktestConfig, factors: Sequence[float] = FACTORS) -> list[BacktestConfig]:
-    """All other combinations of multiplied exits that are in their range.
-
-    Examples
-    --------
-    >>> len(neighbours(BacktestConfig()))
-    26
-    """
-    found = []
-    for profit, stop, holding in product(factors, repeat=3):
-        exits = {
-            "profit_target_pct": config.profit_target_pct * profit,
-            "stop_loss_pct": config.stop_loss_pct * stop,
-            "max_holding_seconds": config.max_holding_seconds * holding,
-        }
-        other = config.model_copy(update=exits)
-        if other != config and max(other.profit_target_pct, other.stop_loss_pct) <= MOST_WIDTH:
-            found.append(other)
-    return found
 
 
 def binned_returns(result: BacktestResult, begin_ns: int, end_ns: int) -> NDArray[np.float64]:

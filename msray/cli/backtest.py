@@ -1,30 +1,29 @@
 """``msray backtest``: recordings through the detectors, their signals through a strategy, and what it all was worth."""
 
+import hashlib
 import importlib.util
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import check_outputs
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest.config import BacktestConfig
-    from msray.backtest.report import BacktestReport, Group
-    from msray.backtest.run import MakeStrategy
+    from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
+    from msray.prediction import DetectionConfig
 
-_STRATEGIES = {"follower": "msray.backtest.follower:SignalFollower"}
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
-    strategy: Annotated[str, typer.Option(help="follower, or your own as FILE.py:CLASS.")] = "follower",
+    strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
     clock_correction_ms: Annotated[
@@ -32,26 +31,31 @@ def backtest(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
+    runs: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the run folder goes; else runs_dir.")] = None,
 ) -> None:
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
 
     Orders take their time to the venue, wait in its queue, pay its fees and trade nothing twice; features are known
-    when they were. The exits asked for are judged beside 26 others, as one could have chosen them. Fees, exits, latency
-    and limits are in the section `backtest` of the configuration.
+    when they were. What was asked for is judged beside what one could have asked for. Fees, exits, latency and
+    limits are in the section `backtest` of the configuration. The run's folder has the figures (metrics.json), the
+    trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
     """
-    from msray.backtest.run import backtest as run_backtest
+    from msray.backtest import backtest as run_backtest
+    from msray.backtest import report_page
     from msray.cli.settings_file import load_settings
+    from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
     from msray.store.ledger_records import parse_time
+    from msray.store.runs import new_run_id, write_run
 
     out: Output = context.obj
     make = _strategy(strategy)
-    opened = open_replay(paths, venue=venue)
-    check_outputs([], [*opened.files, config, calibration])
-    said = load_settings(config).backtest
-    words, known = words_for(opened, config, calibration)
+    settings = load_settings(config)
+    said = settings.backtest
     assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    opened = open_replay(paths, venue=venue)
+    words, known = words_for(opened, config, calibration)
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,
@@ -62,10 +66,20 @@ def backtest(
             progress=progress,
         )
     report = run_backtest(tapes, assumed, strategy=make)
-    out.data({**report.as_dict(), "problems": opened.problems})
+    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, opened.files))
+    page = report_page(report, tapes, run_id=run_id)
+    folder = write_run(runs or settings.runs_dir, report, page, run_id=run_id, sections={"detection": words})
+    out.data({"run_folder": folder, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
+    out.note(f"{folder / 'report.html'}")
     for problem in opened.problems:
         out.note(problem)
+
+
+def _digest(config: "BacktestConfig", words: "DetectionConfig", files: Iterable[Path]) -> str:
+    """Of what went in: the same backtest of the same files has the same."""
+    text = "\n".join([config.model_dump_json(), words.words_digest(), *sorted(file.name for file in files)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":
@@ -79,15 +93,16 @@ def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "Backtes
 
 def _strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
-    place, _, class_name = _STRATEGIES.get(name, name).rpartition(":")
-    if name in _STRATEGIES:
-        made = getattr(importlib.import_module(place), class_name)
-    elif place.endswith(".py"):
-        made = getattr(_loaded(Path(place)), class_name, None)
-    else:
-        raise UnknownNameError("strategy", name, [*_STRATEGIES, "FILE.py:CLASS"])
-    if not callable(made):
-        raise UsageError(f"strategy must name a class of {place}, got {class_name!r}")
+    from msray.backtest import STRATEGIES, Strategy
+
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    place, _, class_name = name.rpartition(":")
+    if not place.endswith(".py"):
+        raise UnknownNameError("strategy", name, [*STRATEGIES, "FILE.py:CLASS"])
+    made = getattr(_loaded(Path(place)), class_name, None)
+    if not (isinstance(made, type) and issubclass(made, Strategy)):
+        raise UsageError(f"strategy must name a class of {place} that is a Strategy, got {class_name!r}")
     chosen: MakeStrategy = made
     return chosen
 

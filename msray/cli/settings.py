@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from msray.backtest.config import BacktestConfig
+from msray.backtest import BacktestConfig
 from msray.errors import UsageError
 from msray.market import check_id
 from msray.prediction import DetectionConfig

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from msray.backtest.tape import Tape, TapeRecorder
+from msray.backtest import Tape, TapeRecorder
 from msray.detectors import Calibration
 from msray.features import column
 from msray.feeds.replay import Replay, drive

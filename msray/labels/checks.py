@@ -16,6 +16,14 @@ FRACTION_HINT = "it is a fraction: 0.005 is 0.5 %"
 _LONGEST_S = 1e8
 
 
+def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """What numpy makes of it; raises :class:`~msray.errors.UsageError` where rows differ in length."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise UsageError(f"{name} must be an array: {error}") from error
+
+
 def check_whole(name: str, values: ArrayLike, *, below: int = LATEST_NS) -> NDArray[np.int64]:
     """Whole numbers (times in ns, unless ``below`` says otherwise) as an ``int64`` array.
 
@@ -24,7 +32,7 @@ def check_whole(name: str, values: ArrayLike, *, below: int = LATEST_NS) -> NDAr
     UsageError
         If they are not one row of whole numbers, from 0 to below ``below``.
     """
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise UsageError(f"{name} must be one row of whole numbers, got {_kind(array)}")
     if array.size and not (array.min() >= 0 and array.max() < below):
@@ -43,7 +51,7 @@ def check_ordered_times(name: str, values: ArrayLike) -> NDArray[np.int64]:
 
 def check_numbers(name: str, values: ArrayLike, length: int) -> NDArray[np.float64]:
     """Numbers as a ``float64`` array, the caller's own where it is one; raises if they are not ``length`` numbers."""
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.shape != (length,) or (length and array.dtype.kind not in "iuf"):
         raise UsageError(f"{name} must be {length} numbers, got {_kind(array)}")
     return np.ascontiguousarray(array, np.float64)
@@ -58,7 +66,7 @@ def check_positive(name: str, values: NDArray[Any]) -> None:
 
 def check_spans(spans: ArrayLike) -> NDArray[np.int64]:
     """Begin and end of each label as an ``int64`` array ``(n, 2)``; raises if one ends before it begins."""
-    array = np.asarray(spans)
+    array = as_array("spans", spans)
     if array.size == 0:
         return np.zeros((0, 2), np.int64)
     if array.ndim != 2 or array.shape[1] != 2:

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from msray.errors import UsageError
-from msray.labels.checks import check_count, check_fraction, check_numbers, check_ordered_times, check_positive
+from msray.labels.checks import (
+    as_array,
+    check_count,
+    check_fraction,
+    check_numbers,
+    check_ordered_times,
+    check_positive,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +100,7 @@ def next_mean_over_mid(mid: ArrayLike, k: int, *, threshold_pct: float) -> Horiz
     -----
     Ntakaris et al. (2018), "Benchmark dataset for mid-price forecasting of limit order book data"; also equation 3 of
     Zhang, Zohren and Roberts (2019). One noisy current mid is compared with a mean, so the way back to the mean is part
-    of the label. The labels in the files of FI-2010 cannot be made again from its prices.
+    of the label. Nobody is known to have made the labels in the files of FI-2010 again from its prices.
 
     Examples
     --------
@@ -162,7 +169,7 @@ def _compared(mid: ArrayLike, *, past: int, future: int, horizon: int, threshold
 
 def _units(mid: ArrayLike, window: int) -> tuple[NDArray[np.int64], bool]:
     """The mids as integers, so small that the sum of a window is one too, and whether they had to be rounded."""
-    array = np.asarray(mid)
+    array = as_array("mid", mid)
     prices = check_numbers("mid", array, len(array) if array.ndim else 0)
     check_positive("mid", prices)
     is_rounded = len(prices) > 0 and array.dtype.kind == "f"

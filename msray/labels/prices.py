@@ -26,7 +26,8 @@ class PricePath:
 class Prices:
     """Bid and ask over time, as quotes or as bars of them; made by :meth:`of_quotes` or :meth:`of_bars`.
 
-    A row in which bid and ask are NaN begins a gap: from then on no price is known, until the next row.
+    A row in which bid and ask are NaN begins a gap: from then on no price is known, until the next row. At the end such
+    a row says how long the last quote is known to have stood.
 
     Attributes
     ----------
@@ -109,7 +110,7 @@ class Prices:
         return out
 
     def known_until_ns(self, row: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each row the last time up to which every price after it is known: before the next gap, or the end."""
+        """Until when the prices after each row are known: just before the next gap, or the time of the last row."""
         if not len(self):
             return np.full(len(row), -1)
         gaps = np.flatnonzero(np.isnan(self.bid.close))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from msray.errors import UsageError
 from msray.labels import kernels as k
 from msray.labels.barriers import LEAST_WIDTH, Barriers, TargetBarriers, barrier_widths
-from msray.labels.checks import MOST_FRACTION, check_fraction, check_seconds, check_whole
+from msray.labels.checks import MOST_FRACTION, as_array, check_fraction, check_seconds, check_whole
 from msray.labels.prices import PricePath, Prices
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _opened(
 
 
 def _sides(side: ArrayLike, events: int) -> NDArray[Any]:
-    sides = np.asarray(side)
+    sides = as_array("side", side)
     if sides.shape not in ((), (events,)) or not np.isin(sides, (1, -1)).all():
         raise UsageError(f"side must be 1 or -1, for all events or for each of {events}, got {side!r:.40}")
     return np.broadcast_to(sides, events)

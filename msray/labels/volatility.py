@@ -1,5 +1,7 @@
 """Volatility as it is known at an event: what barriers may be multiples of."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -66,7 +68,7 @@ def volatility_target(
     returns = np.diff(np.log(mid[row]), prepend=np.nan)
     is_first = np.isnan(returns) | (np.diff(epoch[row], prepend=-1) > 0)
     since_ns = sampled_ns[np.maximum.accumulate(np.where(is_first, np.arange(len(row)), 0))]
-    keep = np.where(is_first, 0.0, _weight(np.diff(sampled_ns, prepend=0), half_life_ns))
+    keep = np.where(is_first, 0.0, _left(np.diff(sampled_ns, prepend=0), half_life_ns))
     squares = np.empty(len(row))
     k.decayed_sums(keep, np.where(is_first, 0.0, returns * returns), squares)
 
@@ -74,9 +76,9 @@ def volatility_target(
     last, now = np.searchsorted(sampled_ns, known_ns, side="right") - 1, prices.row_at(times)
     age_ns = known_ns - since_ns[last]
     is_known = (last >= 0) & (now >= 0) & (epoch[now] == epoch[row[last]]) & (age_ns >= half_life_ns)
-    # Weights of all steps since the first; where there was no new row, the return of a step was 0.
-    weights = (1.0 - _weight(age_ns, half_life_ns)) / (1.0 - _weight(sample_ns, half_life_ns))
-    sums = squares[last] * _weight(known_ns - sampled_ns[last], half_life_ns)
+    sums = squares[last] * _left(known_ns - sampled_ns[last], half_life_ns)
+    # Those of all steps since the first: one without a new row has a return of 0.
+    weights = _gone(age_ns, half_life_ns) / _gone(sample_ns, half_life_ns)
     return np.sqrt(sums / np.where(is_known, weights, np.nan) * (horizon_ns / sample_ns))
 
 
@@ -87,5 +89,11 @@ def _sampled(prices: Prices, sample_ns: int) -> tuple[NDArray[np.int64], NDArray
     return row, sampled_ns[row]
 
 
-def _weight(age_ns: NDArray[np.int64] | int, half_life_ns: int) -> NDArray[np.float64]:
-    return np.asarray(2.0 ** (-np.asarray(age_ns) / half_life_ns))
+def _left(age_ns: NDArray[np.int64], half_life_ns: int) -> NDArray[np.float64]:
+    """What is left of a weight; all of it, where the age is negative."""
+    return np.asarray(np.exp2(np.maximum(age_ns, 0) / -half_life_ns))
+
+
+def _gone(age_ns: NDArray[np.int64] | int, half_life_ns: int) -> NDArray[np.float64]:
+    """What is gone of it, exact where that is little."""
+    return np.asarray(-np.expm1(np.maximum(age_ns, 0) * (-math.log(2.0) / half_life_ns)))

@@ -3,8 +3,8 @@
 The span of a label is closed and counted in whole units: ``[1, 3]`` holds 1, 2 and 3. With spans in nanoseconds, as the
 labels of this package have them, means are over time. With spans in row numbers they are over rows.
 
-Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 4. Sums are integers: a uniqueness is the same
-whatever came before it, and costs the same however many labels overlap.
+Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 4. Sums over time are of integers, so a short
+span loses nothing to all that came before it; and they cost the same however many labels overlap.
 """
 
 import numpy as np
@@ -156,7 +156,7 @@ def sequential_bootstrap(spans: ArrayLike, draws: int, rng: np.random.Generator)
     -----
     Each draw is with probability in proportion to the uniqueness that a label would have among those drawn before and
     itself. A draw takes time in proportion to n, however much labels overlap: a third of a second for 10,000 of 10,000
-    labels, half a minute for 100,000 (``jobs/measure_labels.py``).
+    labels (``jobs/measure_labels.py``).
 
     Examples
     --------

@@ -27,6 +27,12 @@ def test_the_last_row_of_a_time_is_in_force_until_the_next_or_a_gap() -> None:
     assert prices.known_until_ns(np.array([1, 2, 4])).tolist() == [29, 29, 40]
 
 
+def test_a_last_row_of_a_gap_says_how_long_the_last_quote_stood() -> None:
+    prices = Prices.of_quotes([10, 50], [1, NAN], [2, NAN])
+
+    assert prices.known_until_ns(np.array([0])).tolist() == [49]
+
+
 def test_no_price_is_ever_known_where_there_are_none() -> None:
     prices = Prices.of_quotes([], [], [])
 

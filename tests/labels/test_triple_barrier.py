@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msray.errors import UsageError
@@ -60,6 +60,7 @@ def test_labels_are_those_of_the_definition(
 
 
 @pytest.mark.parametrize("bars", [False, True])
+@settings(max_examples=50)
 @given(data=st.data(), profit=WIDTHS, stop=WIDTHS, holding_ns=st.integers(1, 40), side=SIDES)
 def test_reflection_about_the_entry_with_the_side_turned_changes_nothing(
     bars: bool, data: st.DataObject, profit: float, stop: float, holding_ns: int, side: int
@@ -87,6 +88,7 @@ def test_reflection_about_the_entry_with_the_side_turned_changes_nothing(
         assert reflected.gross_return == pytest.approx(straight.gross_return, abs=0.0 if not bars else 1e-15)
 
 
+@settings(max_examples=50)
 @given(data=st.data(), holding_ns=st.integers(1, 40), side=SIDES)
 def test_what_comes_after_the_horizon_changes_nothing(data: st.DataObject, holding_ns: int, side: int) -> None:
     rows = data.draw(some_rows())

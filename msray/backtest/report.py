@@ -117,12 +117,14 @@ class BacktestReport:
 
     @property
     def verdict(self) -> str:
-        """One plain sentence: whether there is an edge after costs."""
-        earned = f"{self.result.net_return:+.3%} after costs"
-        if not self.result.trades:
+        """One plain sentence of the closed trades: whether there is an edge after costs."""
+        trades = self.result.trades
+        if not trades:
             return "No trade was closed: nothing can be said of an edge."
+        net = math.fsum(trade.net for trade in trades) / self.result.config.initial_capital
+        earned = f"{net:+.3%} after costs in {len(trades)} trades"
         if self.interval is None:
-            return f"{earned} from {len(self.result.trades)} closed trades: too few to say anything of an edge."
+            return f"{earned}: too few to say anything of an edge."
         within = f"({self.interval.level:.0%} interval {self.interval.low:+.3%} to {self.interval.high:+.3%})"
         if self.interval.high < 0:
             return f"The edge is negative: {earned} {within}."

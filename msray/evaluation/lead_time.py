@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.arguments import checked_count, checked_number
 from msray.errors import UsageError
 from msray.evaluation.intervals import wilson_interval
 from msray.evaluation.watched import Times, Watched
@@ -99,8 +100,7 @@ class LeadTimes:
         UsageError
             If the share is not 0 to 1.
         """
-        if not 0.0 <= share <= 1.0:
-            raise UsageError(f"share must be 0 to 1, got {share}")
+        checked_number("share", share, least=0, most=1)
         found = self.lead_s[~np.isnan(self.lead_s)]
         return float(np.quantile(found, share)) if len(found) else math.nan
 
@@ -163,8 +163,11 @@ def score_lead_time(
     >>> round(score.random.detection_rate, 2)  # one alarm in an hour, 2 x 2 minutes of which are before an event
     0.03
     """
-    _check(watched, horizon_ns, minimum_lead_ns, draws)
-    window_ns = int(horizon_ns), int(minimum_lead_ns)
+    if not watched:
+        raise UsageError("watched must hold at least one instrument, got none")
+    horizon_ns = checked_count("horizon_ns", horizon_ns, 1, MOST_HORIZON_NS)
+    window_ns = horizon_ns, checked_count("minimum_lead_ns", minimum_lead_ns, 0, horizon_ns)
+    checked_count("draws", draws, 1, MOST_DRAWS)
     lead_ns = np.concatenate([one.leads(one.alarm_ns, *window_ns) for one in watched])
     found = int((lead_ns >= 0).sum())
     low, high = wilson_interval(found, len(lead_ns), level=level)
@@ -181,17 +184,6 @@ def score_lead_time(
         false_alarms_per_hour=false_alarms / (sum(one.watched_ns for one in watched) / HOUR),
         random=_random_alarms(watched, window_ns, figures, draws, rng),
     )
-
-
-def _check(watched: Sequence[Watched], horizon_ns: int, minimum_lead_ns: int, draws: int) -> None:
-    if not watched:
-        raise UsageError("watched must hold at least one instrument, got none")
-    if not 1 <= horizon_ns <= MOST_HORIZON_NS:
-        raise UsageError(f"horizon_ns must be 1 to {MOST_HORIZON_NS}, got {horizon_ns}")
-    if not 0 <= minimum_lead_ns <= horizon_ns:
-        raise UsageError(f"minimum_lead_ns must be 0 to horizon_ns = {horizon_ns}, got {minimum_lead_ns}")
-    if not 1 <= draws <= MOST_DRAWS:
-        raise UsageError(f"draws must be 1 to {MOST_DRAWS}, got {draws}")
 
 
 def _figures(lead_ns: Times) -> tuple[float, float, float]:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_duration_ns, checked_whole
 from msray.labels import kernels as k
-from msray.labels.checks import check_seconds, check_whole
 from msray.labels.prices import Prices
 
 
@@ -56,9 +56,9 @@ def volatility_target(
     >>> volatility_target(prices, [10 * second, 59 * second], half_life_s=20.0, horizon_s=100.0).round(6)
     array([     nan, 0.009995])
     """
-    times = check_whole("at_ns", at_ns)
+    times = checked_whole("at_ns", at_ns)
     half_life_ns, horizon_ns, sample_ns = (
-        check_seconds(name, value)
+        checked_duration_ns(name, value)
         for name, value in (("half_life_s", half_life_s), ("horizon_s", horizon_s), ("sample_s", sample_s))
     )
     if not len(prices):

@@ -109,5 +109,5 @@ def test_no_price_gives_no_target() -> None:
 def test_a_duration_that_cannot_be_is_refused(name: str) -> None:
     words = {"half_life_s": 1.0, "horizon_s": 1.0, "sample_s": 1.0} | {name: 0.0}
 
-    with pytest.raises(UsageError, match=f"{name} must be 1e-9 to"):
+    with pytest.raises(UsageError, match=f"{name} must be 1e-09 to"):
         volatility_target(Prices.of_quotes([1], [1], [1]), [1], **words)

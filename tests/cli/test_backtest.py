@@ -88,7 +88,7 @@ def test_a_strategy_of_ones_own_is_a_class_in_a_file(msray: Msray, recording: Pa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("follwer", "unknown strategy 'follwer'"),
+        ("taker", "unknown strategy 'taker'"),
         ("nowhere.py:Mine", "there is no file nowhere.py"),
         ("own.py:Mine", "strategy must name a class of own.py that is a Strategy, got 'Mine'"),
         ("own.py:print", "strategy must name a class of own.py that is a Strategy, got 'print'"),

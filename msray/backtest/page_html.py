@@ -48,7 +48,8 @@ def escaped(piece: object) -> str:
 
 def from_user(text: str) -> Markup:
     """A word that a user or a venue chose: cut, where it is long, and with a direction of its own."""
-    return element("bdi", {}, text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "\u2026")
+    shown = text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "\u2026"
+    return element("bdi", {}, shown or "(not said)")
 
 
 def undefined(why: str) -> Markup:

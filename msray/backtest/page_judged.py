@@ -80,11 +80,14 @@ def trials(shown: Shown) -> Markup:
     """The backtest among its neighbours."""
     tried = shown.report.trials
     rule = (
-        f"The same signals were traded with {tried.count} combinations of profit target, stop and holding time, this "
-        "one included. Whoever picks the best of many looks better than he is; these figures say by how much."
+        f"The same recordings were traded in {words.counted(tried.count, 'way')}, this one included: with settings "
+        "that one could as well have chosen. Whoever picks the best of many looks better than he is; these figures say "
+        "by how much."
     )
     value = words.known(tried.deflated_sharpe, words.probability, NEVER_MOVED)
-    told = together(["Net returns of all trials. DSR of this one: ", value, f", {tried.count} trials."])
+    told = together(
+        ["Net returns of all trials. DSR of this one: ", value, f", {words.counted(tried.count, 'trial')}."]
+    )
     drawn = together([element("h3", {}, "All trials"), figure(told, trials_chart(tried.net_returns))])
     return together([note(rule), pair(drawn, _overfitting(shown))])
 

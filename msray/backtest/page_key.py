@@ -4,7 +4,17 @@ import math
 from collections.abc import Sequence
 
 from msray.backtest.page_html import Markup, element, together, undefined
-from msray.backtest.page_words import amount, chance, duration, known, number, percent, probability, signed_percent
+from msray.backtest.page_words import (
+    amount,
+    chance,
+    counted,
+    duration,
+    known,
+    number,
+    percent,
+    probability,
+    signed_percent,
+)
 from msray.backtest.report import LEAST_TRADES, BacktestReport
 from msray.evaluation import PrecisionAtK
 
@@ -56,7 +66,7 @@ def _net_return(report: BacktestReport) -> Card:
     else:
         low, high = signed_percent(interval.low), signed_percent(interval.high)
         within = f"{interval.level:.0%} interval of closed trades {low} to {high}"
-    best = f"best of {trials.count} trials: {signed_percent(trials.best_net_return)}"
+    best = f"best of {counted(trials.count, 'trial')}: {signed_percent(trials.best_net_return)}"
     return "Net return, after all costs", signed_percent(report.result.net_return), (within, best)
 
 
@@ -130,12 +140,12 @@ def _lead(report: BacktestReport) -> Card:
 
 def _deflated(report: BacktestReport) -> Card:
     value = known(report.trials.deflated_sharpe, probability, NEVER_MOVED)
-    return "Deflated Sharpe ratio (DSR)", value, (f"{report.trials.count} trials", "skill: 0.95 and above")
+    return "Deflated Sharpe ratio (DSR)", value, (counted(report.trials.count, "trial"), "skill: 0.95 and above")
 
 
 def _overfitting(report: BacktestReport) -> Card:
     overfitting, trials = report.trials.overfitting, report.trials
     if overfitting is None:
-        return "Probability of overfitting (PBO)", undefined(NONE_TRADED), (f"{trials.count} trials",)
-    beside = f"{trials.count} trials, {len(overfitting.logit)} ways to halve the time"
+        return "Probability of overfitting (PBO)", undefined(NONE_TRADED), (counted(trials.count, "trial"),)
+    beside = f"{counted(trials.count, 'trial')}, {len(overfitting.logit)} ways to halve the time"
     return "Probability of overfitting (PBO)", percent(overfitting.pbo), (beside, "chance alone: about 50%")

@@ -64,6 +64,17 @@ def probability(value: float) -> str:
     return "> 0.999" if 0.999 < value <= 1 else f"{value:.3f}"
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "trial"), counted(1234, "trial")
+    ('1 trial', '1,234 trials')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def chance(value: float) -> str:
     """A p-value with its name.
 

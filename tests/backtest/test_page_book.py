@@ -103,9 +103,10 @@ def test_a_finer_grid_in_between_changes_nothing():
         depth(0, (0, 985, 7)),
         depth(0),
     ]
-    made = tape(records(*log))
-    regrid = made.records.messages[2]
+    finer = records(*log)
+    regrid = finer.messages[2]
     regrid["first_id"], regrid["last_id"], regrid["prev_id"] = 2, 1, 10
+    made = tape(finer)
     known_ns = np.array([0, 35, 45, 60, 80]) * SECOND
 
     check(made, known_ns, trade(50, 70))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msray.backtest.page_svg import Plot, Scale, envelope, path, percent_ticks, ticks, time_ticks
+from msray.backtest.page.svg import Plot, Scale, envelope, path, percent_ticks, ticks, time_ticks
 
 SECOND = 1_000_000_000
 

@@ -4,7 +4,6 @@ hftbacktest refuses the numpy that we use, and the last order_book for Python 3.
 price, which newer ones do not: so the newest Python that is there runs both (pyenv: ``PYENV_VERSION=3.11:3.12``).
 """
 
-import functools
 import json
 import subprocess
 import sys
@@ -14,12 +13,14 @@ from typing import Any
 
 import numpy as np
 from chains import Chain
+from peers import peer_python
 
 from msray.book import L2Book
 from msray.market import ASK
 
 PYTHONS = ("python3.13", "python3.12", sys.executable)
 PINS = (
+    "--no-deps",
     'order_book==1.0.2; python_version >= "3.12"',
     'order_book==0.6.1; python_version < "3.12"',
     "hftbacktest==2.4.4",
@@ -52,7 +53,7 @@ def measure_peers(chain: Chain, runs: int) -> dict[str, Any]:
     dict
         ``seconds`` and ``how`` by the peer's name; empty if the peers cannot be installed.
     """
-    python = _peers_python()
+    python = peer_python("book", PINS, PYTHONS)
     if python is None:
         return {}
     depth, book = chain.depth, loaded(chain)
@@ -77,38 +78,3 @@ def measure_peers(chain: Chain, runs: int) -> dict[str, Any]:
 
 def _columns(levels: np.ndarray) -> np.ndarray:
     return np.column_stack([levels["flags"] & ASK, levels["tick"], levels["size"]])
-
-
-@functools.cache
-def _peers_python() -> Path | None:
-    """The interpreter of the peers' environment, made on first use; None, and a line why, if it cannot be made."""
-    found = next(filter(None, map(_release, PYTHONS)), None)
-    if found is None:
-        sys.stderr.write("the book's peers are left out: no Python here can make an environment (ensurepip)\n")
-        return None
-    base, release = found
-    folder = Path.home() / ".cache" / "msray" / f"peers-{release}"
-    python, made = folder / "bin" / "python", folder / "made-of.txt"
-    if made.exists() and made.read_text() == "\n".join(PINS):
-        return python
-    sys.stderr.write(f"installing the book's peers in {folder}\n")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", *PINS]
-    try:
-        for command in ([base, "-m", "venv", "--clear", str(folder)], pip):
-            subprocess.run(command, check=True, capture_output=True, text=True)
-    except subprocess.CalledProcessError as error:
-        why = (error.stderr.strip() or str(error)).splitlines()[-1]
-        sys.stderr.write(f"the book's peers are left out, they cannot be installed: {why}\n")
-        return None
-    made.write_text("\n".join(PINS))
-    return python
-
-
-def _release(python: str) -> tuple[str, str] | None:
-    """The interpreter and its version, if it is there and can make environments."""
-    try:
-        asked = [python, "-c", "import ensurepip, platform; print(platform.python_version())"]
-        done = subprocess.run(asked, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return python, done.stdout.strip()

@@ -31,6 +31,7 @@ Reports = NDArray[np.void]
 _MODELS = {"risk_averse": k.RISK_AVERSE, "power": k.POWER, "logarithm": k.LOGARITHM}
 _FIRST_ORDERS = 64
 _REPORTS = 4096
+_NO_REPORTS = np.zeros(0, REPORT)
 
 
 @dataclass(slots=True)
@@ -161,9 +162,11 @@ class SimulatedVenue:
                 break
             if stop == k.REPORTS_FULL:
                 self._reports = np.concatenate([self._reports, np.zeros_like(self._reports)])
-        reports = self._reports[: self._desk[k.REPORTS]].copy()
+        count = int(self._desk[k.REPORTS])
+        if count == 0:
+            return _NO_REPORTS  # a copy of nothing takes longer than a quiet step
         self._desk[k.REPORTS] = 0
-        return reports
+        return self._reports[:count].copy()
 
     @property
     def _first(self) -> _Batch:

@@ -11,12 +11,16 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "APIServer": "msray.api.server",
+    "BacktestConfig": "msray.backtest.config",
+    "BacktestingEngine": "msray.backtest.engine",
     "DataStreamer": "msray.feeds.stream",
     "FeatureEngineering": "msray.features.engineering",
     "OrderBookParser": "msray.venues.parser",
+    "PortfolioManager": "msray.backtest.portfolio",
     "PredictionEngine": "msray.prediction.engine",
     "PredictorConfig": "msray.on_ray.predictor",
     "RealTimePredictor": "msray.on_ray.predictor",
+    "RiskManager": "msray.backtest.risk",
     "create_synthetic_order_book_data": "msray.book.synthetic",
     "run_api_server_async": "msray.api.server",
 }

@@ -5,6 +5,7 @@ on local time; orders and answers take as long as the latency model says. The wh
 as they come in or all at once, it gives the same.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -16,9 +17,9 @@ from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
 from msray.backtest.result import BacktestResult, EquityPoint
 from msray.backtest.strategy import Answer, Strategy
-from msray.backtest.tape import Tape, TwoClocks
+from msray.backtest.tape import Tape, TwoClocks, check_clocks
 from msray.features import column
-from msray.market import Fill, Instrument, ReportKind, Side, Signal
+from msray.market import GAP, Fill, Instrument, ReportKind, Side, Signal
 
 SAMPLE_NS = SECOND
 """While something is held, the account is valued, and the limits of loss are watched, this often."""
@@ -35,6 +36,8 @@ class BacktestingEngine:
         Whose orders are simulated.
     latency
         How long orders and answers travel; by default as ``config`` says.
+    history
+        So many of the latest signals and values of the account are kept; by default all.
 
     Notes
     -----
@@ -42,7 +45,9 @@ class BacktestingEngine:
     comes in the order of :class:`~msray.backtest.agenda.Kind`, instruments in the order of their ids.
     """
 
-    def __init__(self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None) -> None:
+    def __init__(
+        self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None, history: int | None = None
+    ) -> None:
         self.config = config
         self.strategy = strategy
         self._latency = latency or latency_of(config.latency, np.random.default_rng(config.seed))
@@ -50,8 +55,8 @@ class BacktestingEngine:
         self.desk = TradingDesk(config, self._latency, self._agenda)
         self._columns = [column(name) for name in strategy.columns]
         self._clocks: dict[str, TwoClocks] = {}
-        self._signals: list[Signal] = []
-        self._equity: list[EquityPoint] = []
+        self._signals: deque[Signal] = deque(maxlen=history)
+        self._equity: deque[EquityPoint] = deque(maxlen=history)
         self._is_sampling = False
         self._is_started = False
         for payment in config.funding:
@@ -69,8 +74,7 @@ class BacktestingEngine:
         self.trade([tape.instrument for tape in tapes])
         for tape in tapes:
             self.feed(tape)
-        for name, clocks in self._clocks.items():
-            clocks.check(name)
+        check_clocks(self._clocks)
         return self.finish()
 
     def trade(self, instruments: Sequence[Instrument]) -> None:
@@ -81,15 +85,22 @@ class BacktestingEngine:
 
     def feed(self, tape: Tape) -> None:
         """Hand over the next piece of an instrument's market; :meth:`go_to` and :meth:`finish` run it."""
+        for part in tape.by_grid():
+            self._feed(part)
+        self.desk.look(tape.instrument.id)
+
+    def _feed(self, tape: Tape) -> None:
         name = tape.instrument.id
         market = self.desk.markets[name]
         exchange_ns, known_ns = self._clocks[name].read(tape.records)
         market.venue.feed(tape.records, exchange_ns)
+        market.quotes.lose(known_ns[tape.records.messages["kind"] == GAP])
+        if self.strategy.wants_prints:
+            market.prints.feed(tape.instrument, tape.records, known_ns)
         picked = tape.values[:, [tape.columns.index(number) for number in self._columns]]
         market.quotes.feed(tape.instrument, known_ns[tape.row_message], tape.bests, picked)
         for signal, message in zip(tape.signals, tape.signal_message.tolist(), strict=True):
             self._agenda.write(int(known_ns[message]), Kind.SIGNAL, signal)
-        self.desk.look(name)
 
     @property
     def settled_ns(self) -> int:
@@ -105,6 +116,7 @@ class BacktestingEngine:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
         end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)
         self.go_to(end_ns)
+        self.desk.go_to(end_ns)
         while self._agenda.next_ns < NEVER_NS:  # what happened, but would have been learned of later
             entry = self._agenda.pop()
             if isinstance(entry.what, Answer):

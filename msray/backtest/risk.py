@@ -118,10 +118,14 @@ class RiskManager:
             self._sent_ns.popleft()
         refusal = None if order.reduces else self._breaks(order)
         if refusal is None:
-            self._sent_ns.append(now_ns)
+            self.note_sent(now_ns)
         else:
             self.refusals[refusal.limit] += 1
         return refusal
+
+    def note_sent(self, now_ns: int) -> None:
+        """Something was sent that needs no leave, a cancel: it counts for the rate."""
+        self._sent_ns.append(now_ns)
 
     def _breaks(self, order: Exposure) -> Refusal | None:
         if self.halted is not None:

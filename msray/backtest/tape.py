@@ -1,14 +1,15 @@
 """``Tape``: one instrument's recorded market as a backtest needs it, taken down while the pipeline folds it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import MS, SECOND, BacktestConfig
 from msray.errors import UsageError
-from msray.market import DEPTH, LEVEL, MESSAGE, Instrument, Records, Signal, concatenate
+from msray.market import DEPTH, LEVEL, MESSAGE, REGRID, Instrument, Records, Signal, concatenate
 from msray.prediction import Rows
 
 
@@ -19,7 +20,7 @@ class Tape:
     Attributes
     ----------
     instrument
-        With the grid of its first record.
+        With the grid of its first record; :meth:`by_grid` tells that of the others.
     records
         SNAPSHOT, DEPTH, TRADE, GAP, REFRESH and REGRID, in log order.
     row_message
@@ -45,6 +46,29 @@ class Tape:
     signals: tuple[Signal, ...]
     signal_message: NDArray[np.int64]
 
+    def by_grid(self) -> Iterator["Tape"]:
+        """Its parts between changes of the grid, each with the instrument whose grid its ticks are of."""
+        messages, instrument, begin = self.records.messages, self.instrument, 0
+        for at in np.flatnonzero(messages["kind"] == REGRID).tolist():
+            yield self._part(instrument, begin, at + 1)
+            instrument = instrument.regridded(int(messages["first_id"][at]), int(messages["last_id"][at]))
+            begin = at + 1
+        yield self._part(instrument, begin, len(messages)) if begin else self
+
+    def _part(self, instrument: Instrument, begin: int, end: int) -> "Tape":
+        rows = slice(*np.searchsorted(self.row_message, [begin, end]).tolist())
+        raised = slice(*np.searchsorted(self.signal_message, [begin, end]).tolist())
+        return replace(
+            self,
+            instrument=instrument,
+            records=self.records[begin:end],
+            row_message=self.row_message[rows] - begin,
+            bests=self.bests[rows],
+            values=self.values[rows],
+            signals=self.signals[raised],
+            signal_message=self.signal_message[raised] - begin,
+        )
+
 
 class TapeRecorder:
     """Takes a tape down: hand :meth:`rows` and :meth:`folded` to a pipeline as sink and log.
@@ -62,6 +86,11 @@ class TapeRecorder:
         self._columns = tuple(columns)
         self._messages = 0
         self._clear()
+
+    @property
+    def has_records(self) -> bool:
+        """Whether anything has been folded since :meth:`take`."""
+        return self._messages > 0
 
     def rows(self, rows: Rows) -> None:
         """Keep the rows of a piece that :meth:`folded` will be told of next."""
@@ -158,19 +187,29 @@ class TwoClocks:
             self.received_ns = max(self.received_ns, int(received.max()))
         return exchange, local
 
-    def check(self, instrument_id: str) -> None:
-        """Refuse a clock by which messages were received before they were sent.
 
-        Raises
-        ------
-        UsageError
-            It says by how much the clock has to be corrected.
-        """
-        if self.early:
-            now = self.config.clock_correction_ms
-            need = now - self.shortest_ns / MS
-            raise UsageError(
-                f"clock_correction_ms must be at least {need:.3f} for {instrument_id}, so that nothing is received "
-                f"before it was sent, got {now:g} ({self.early} messages were)",
-                hint=f"the recorder's clock was behind the exchange's: say so with {need:.0f} or more",
-            )
+def check_clocks(clocks: Mapping[str, TwoClocks]) -> None:
+    """Refuse clocks by which messages were received before they were sent.
+
+    Parameters
+    ----------
+    clocks
+        By instrument id, after they have read everything.
+
+    Raises
+    ------
+    UsageError
+        It says by how much the recorder's clock has to be corrected.
+    """
+    early = {name: one for name, one in clocks.items() if one.early}
+    if not early:
+        return
+    name, worst = min(early.items(), key=lambda item: item[1].shortest_ns)
+    said_ms = worst.config.clock_correction_ms
+    need_ms = said_ms - worst.shortest_ns / MS
+    count = sum(one.early for one in early.values())
+    raise UsageError(
+        f"clock_correction_ms must be at least {need_ms:.3f}, so that nothing is received before it was sent, got "
+        f"{said_ms:g}: {count} messages were, most by {name}",
+        hint=f"the recorder's clock was behind the exchange's: correct it by {math.ceil(need_ms)} or more",
+    )

@@ -46,6 +46,8 @@ VERBS: dict[str, Verb] = {
     "config": Verb("msray.cli.config:app", "Check a configuration, show what is in force, print its schema."),
     "replay": Verb("msray.cli.replay:replay", "Replay recordings or a raw log: books, features, signals."),
     "calibrate": Verb("msray.cli.calibrate:calibrate", "Learn from quiet recordings what a false alarm is."),
+    "backtest": Verb("msray.cli.backtest:backtest", "Trade the signals of recordings, and say what it was worth."),
+    "data": Verb("msray.cli.data:app", "Keep records in a lake of Parquet files: convert, ls, verify."),
     "record": Verb("msray.cli.record:record", "Record live markets into a raw log."),
     "simulate": Verb("msray.cli.simulate:simulate", "Play a recording or a made-up market as Binance does."),
     "live": Verb("msray.cli.live:live", "Detect live, on a Ray cluster that is started if need be."),

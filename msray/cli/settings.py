@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
+from msray.backtest import BacktestConfig
 from msray.errors import UsageError
 from msray.market import check_id
 from msray.prediction import DetectionConfig
@@ -120,6 +121,10 @@ class Settings(_Section):
     """The HTTP API."""
     live: LiveSettings = LiveSettings()
     """Live detection."""
+    backtest: BacktestConfig = BacktestConfig()
+    """What backtests assume."""
+    runs_dir: Path = Path("runs")
+    """Folder of what backtests write; relative to this file."""
 
     @model_validator(mode="after")
     def _production(self) -> "Settings":

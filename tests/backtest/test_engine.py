@@ -12,7 +12,19 @@ from msray.backtest.risk import Refusal
 from msray.backtest.strategy import Strategy
 from msray.errors import UsageError
 from msray.market import OrderKind, ReportKind, Side
-from tests.backtest.made import INSTRUMENT, depth, gap, pieces, random_messages, records, signal, snapshot, tape, times
+from tests.backtest.made import (
+    INSTRUMENT,
+    depth,
+    gap,
+    pieces,
+    random_messages,
+    records,
+    regrid,
+    signal,
+    snapshot,
+    tape,
+    times,
+)
 
 MS = 1_000_000
 EXACT = BacktestConfig(
@@ -281,7 +293,7 @@ def test_a_clock_that_was_behind_is_refused_with_what_it_needs():
     log.messages["event_ns"] += SECOND
     late = tape(log)
 
-    with pytest.raises(UsageError, match=r"clock_correction_ms must be at least 7\.000 for test:X"):
+    with pytest.raises(UsageError, match=r"clock_correction_ms must be at least 7\.000, .* test:X"):
         BacktestingEngine(EXACT, Strategy()).run([late])
     BacktestingEngine(replace_config(EXACT, clock_correction_ms=7.0), Strategy()).run([late])
 
@@ -315,6 +327,30 @@ def test_an_answer_on_its_way_at_the_end_is_still_booked():
     assert result.answers == {ReportKind.FILLED.name.lower(): 1}
 
 
+@pytest.mark.parametrize("at_ms", [2, 6, 40])
+def test_a_price_means_what_it_meant_when_it_was_sent_whatever_becomes_of_the_grid(at_ms):
+    """The grid changes at 5 ms, which we learn of at 10 ms: a buy at 9.9 is at 9.9, in ticks of either grid."""
+    later = [depth(7 * MS, (0, 970, 1)), depth(8 * MS, (0, 960, 1)), depth(60 * MS, (1, 980, 50))]
+    path = _market(regrid(5 * MS, 10, 2), *later)
+    path.records.messages["local_ns"] += 3 * MS
+    tick = 990 if at_ms > 11 else 99
+    script = [(at_ms * MS, X, Side.BUY, OrderKind.LIMIT, tick, 10)]
+
+    result = BacktestingEngine(EXACT, Scripted(script)).run([path])
+
+    assert [(fill.price, fill.size) for fill in result.fills] == [(INSTRUMENT.exact_price(99), 10)]
+    assert result.final_equity == pytest.approx(10_000 + 10 * (9.85 - 9.9))
+
+
+def test_what_is_held_at_the_end_is_valued_at_the_last_mid():
+    script = [(2 * MS, X, Side.BUY, OrderKind.MARKET, 0, 10)]
+    path = _market(depth(5 * MS, (0, 99, 0), (0, 97, 1)))
+
+    result = BacktestingEngine(EXACT, Scripted(script)).run([path])
+
+    assert result.final_equity == pytest.approx(10_000 + 10 * (9.95 - 10.1))
+
+
 def test_halting_is_by_hand_too():
     engine = BacktestingEngine(EXACT, Strategy())
     engine.desk.risk.halt(Refusal("by_hand", "somebody looked"))
@@ -329,3 +365,22 @@ def test_a_recording_without_anything_gives_an_empty_result():
 
     assert (result.orders, result.trades, result.net_return) == (0, (), 0.0)
     assert result.to_pandas().empty
+
+
+def test_a_replacement_is_no_further_open_order():
+    @dataclass
+    class Replacing(Scripted):
+        refused: list[object] = field(default_factory=list)
+
+        def on_answer(self, answer, desk):
+            super().on_answer(answer, desk)
+            if answer.left == 3:
+                self.refused.append(desk.replace(answer.order_id, 90, 2))
+
+    strategy = Replacing([(2 * MS, X, Side.BUY, OrderKind.LIMIT, 90, 3)])
+    limits = EXACT.risk.model_copy(update={"max_open_orders": 1})
+
+    BacktestingEngine(replace_config(EXACT, risk=limits), strategy).run([_market(depth(5 * MS, (0, 98, 2)))])
+
+    assert strategy.refused == [None]
+    assert [line[3] for line in strategy.diary if len(line) == 5] == [3, 2]

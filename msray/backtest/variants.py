@@ -1,0 +1,95 @@
+"""A configuration and those beside it: what would have come out had the exits been chosen otherwise.
+
+Whoever looks at one backtest could have looked at its neighbours. How much better the best of them looks than it is can
+only be judged from all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.backtest.result import BacktestResult
+from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio, measure_performance
+from msray.evaluation import probability_of_backtest_overfitting as overfitting_of
+
+BINS = 160
+"""Pieces of equal length into which the time of a backtest is cut, a return each."""
+BLOCKS = 8
+
+
+def binned_returns(result: BacktestResult, begin_ns: int, end_ns: int) -> NDArray[np.float64]:
+    """Change of the equity in each piece of a time, as fractions of the initial capital."""
+    capital = result.config.initial_capital
+    edges = np.linspace(begin_ns, end_ns, BINS + 1)[1:]
+    at_ns = np.array([0, *(point.at_ns for point in result.equity)])
+    equity = np.array([capital, *(point.equity for point in result.equity)])
+    last = equity[np.searchsorted(at_ns, edges, side="right") - 1]
+    last[-1] = result.final_equity
+    return np.asarray(np.diff(last, prepend=capital) / capital)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """A backtest among all that were tried.
+
+    Attributes
+    ----------
+    net_returns
+        Of all of them, this one's first.
+    deflated_sharpe
+        Probability that this one's Sharpe ratio is more than the luckiest of as many worthless ones would have; NaN
+        where its equity never moved. Worthless ones differ by chance alone: where trials differ by more, because some
+        of them are better, that is not held against the one that is judged.
+    overfitting
+        What becomes of the trial that is best in half of the time; None where none of them ever traded.
+    """
+
+    net_returns: tuple[float, ...]
+    deflated_sharpe: float
+    overfitting: BacktestOverfitting | None
+
+    @property
+    def count(self) -> int:
+        """How many there are, this one included."""
+        return len(self.net_returns)
+
+    @property
+    def best_net_return(self) -> float:
+        """Of the best of them; what one would have been tempted to show."""
+        return max(self.net_returns)
+
+
+def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin_ns: int, end_ns: int) -> Trials:
+    """Judge a backtest by all that were tried beside it.
+
+    Parameters
+    ----------
+    chosen, others
+        On the same tapes.
+    begin_ns, end_ns
+        The time they cover.
+    """
+    results = [chosen, *others]
+    returns = np.column_stack([binned_returns(result, begin_ns, end_ns) for result in results])
+    moved = returns.std(axis=0) > 0
+    ratios = np.divide(returns.mean(axis=0), returns.std(axis=0, ddof=1), out=np.zeros(len(results)), where=moved)
+    return Trials(
+        net_returns=tuple(result.net_return for result in results),
+        deflated_sharpe=_deflated(returns[:, 0], ratios) if moved[0] else float("nan"),
+        overfitting=overfitting_of(returns, BLOCKS) if moved.sum() > 1 else None,
+    )
+
+
+def _deflated(returns: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:
+    figures = measure_performance(1.0 + np.append(0.0, np.cumsum(returns)))
+    by_chance = 1.0 / (len(returns) - 1)
+    return deflated_sharpe_ratio(
+        float(ratios[0]),
+        len(returns),
+        trials=len(ratios),
+        variance=min(float(ratios.var(ddof=1)), by_chance) if len(ratios) > 1 else by_chance,
+        skewness=figures.skewness,
+        kurtosis=figures.kurtosis,
+    )

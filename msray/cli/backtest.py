@@ -1,0 +1,179 @@
+"""``msray backtest``: recordings through the detectors, their signals through a strategy, and what it all was worth."""
+
+import hashlib
+import importlib.util
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from msray.cli.output import Output
+from msray.cli.replay import show_progress, words_for
+from msray.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
+    from msray.prediction import DetectionConfig
+
+_GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
+
+
+def backtest(  # noqa: PLR0913 (a flag each)
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
+    clock_correction_ms: Annotated[
+        float | None, typer.Option(help="Added to the recorder's clock, where it was behind.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
+    venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
+    runs: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the run folder goes; else runs_dir.")] = None,
+) -> None:
+    """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
+
+    Orders take their time to the venue, wait in its queue, pay its fees and trade nothing twice; features are known
+    when they were. What was asked for is judged beside what one could have asked for. Fees, exits, latency and
+    limits are in the section `backtest` of the configuration. The run's folder has the figures (metrics.json), the
+    trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
+    """
+    from msray.backtest import backtest as run_backtest
+    from msray.backtest import report_page
+    from msray.cli.settings_file import load_settings
+    from msray.clock import SystemClock
+    from msray.feeds.replay import open_replay
+    from msray.feeds.tapes import read_tapes
+    from msray.store.ledger_records import parse_time
+    from msray.store.runs import new_run_id, write_run
+
+    out: Output = context.obj
+    make = _strategy(strategy)
+    settings = load_settings(config)
+    said = settings.backtest
+    assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    opened = open_replay(paths, venue=venue)
+    words, known = words_for(opened, config, calibration)
+    with show_progress(out, "replay", opened) as progress:
+        tapes = read_tapes(
+            opened,
+            words,
+            calibrations=known,
+            features=make(assumed).columns,
+            until_ns=None if until is None else parse_time(until),
+            progress=progress,
+        )
+    report = run_backtest(tapes, assumed, strategy=make)
+    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, opened.files))
+    page = report_page(report, tapes, run_id=run_id)
+    folder = write_run(runs or settings.runs_dir, report, page, run_id=run_id, sections={"detection": words})
+    out.data({"run_folder": folder, **report.as_dict(), "problems": opened.problems})
+    _show(out, report)
+    out.note(f"{folder / 'report.html'}")
+    for problem in opened.problems:
+        out.note(problem)
+
+
+def _digest(config: "BacktestConfig", words: "DetectionConfig", files: Iterable[Path]) -> str:
+    """Of what went in: the same backtest of the same files has the same."""
+    text = "\n".join([config.model_dump_json(), words.words_digest(), *sorted(file.name for file in files)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":
+    from pydantic import ValidationError
+
+    try:
+        return type(config).model_validate({**config.model_dump(), "clock_correction_ms": clock_correction_ms})
+    except ValidationError as error:
+        raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
+
+
+def _strategy(name: str) -> "MakeStrategy":
+    """What makes the strategy of this name: one of ours, or a class in the user's file."""
+    from msray.backtest import STRATEGIES, Strategy
+
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    place, _, class_name = name.rpartition(":")
+    if not place.endswith(".py"):
+        raise UnknownNameError("strategy", name, [*STRATEGIES, "FILE.py:CLASS"])
+    made = getattr(_loaded(Path(place)), class_name, None)
+    if not (isinstance(made, type) and issubclass(made, Strategy)):
+        raise UsageError(f"strategy must name a class of {place} that is a Strategy, got {class_name!r}")
+    chosen: MakeStrategy = made
+    return chosen
+
+
+def _loaded(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _show(out: Output, report: "BacktestReport") -> None:
+    figures = report.as_dict()
+    _group(out, "instrument", report.by_instrument)
+    _group(out, "reason", report.by_reason)
+    out.table(("", "of those asked for", "share right", "interval", "all signals", "random times"), _precision(figures))
+    for line in _lines(report, figures):
+        out.line(line)
+
+
+def _group(out: Output, name: str, groups: "tuple[Group, ...]") -> None:
+    out.table(
+        (name, *_GROUP_COLUMNS),
+        [(g.name, g.trades, g.won, f"{g.net:.2f}", f"{g.mean_return:.3%}", f"{g.mean_seconds:.1f}") for g in groups],
+    )
+
+
+def _precision(figures: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"precision@{one['k']}",
+            str(one["k_used"]),
+            f"{one['precision']:.0%}",
+            f"{one['low']:.0%} to {one['high']:.0%}",
+            f"{one['base_rate']:.0%}",
+            _share(figures["random_precision"]),
+        )
+        for one in figures["precision_at_k"]
+    ]
+
+
+def _lines(report: "BacktestReport", figures: dict[str, Any]) -> list[str]:
+    lead, costs = figures["lead_time_s"], report.costs
+    if lead is None:
+        lead_line = (
+            f"lead time: nothing to say, {figures['moves']} moves of {report.result.config.profit_target_pct:.2%}"
+        )
+    else:
+        rival = lead["random"]
+        lead_line = (
+            f"moves of {report.result.config.profit_target_pct:.2%}: {figures['moves']}, "
+            f"warned of {lead['detection_rate']:.0%} (random alarms {rival['detection_rate']:.0%}), "
+            f"{lead['median_s']:.1f} s before (random {rival['median_s']:.1f} s)"
+        )
+    return [
+        f"{figures['events']:,} events in {report.seconds:,.0f} s; {figures['signals']} signals, {figures['orders']} "
+        f"orders, {figures['fills']} fills, {figures['trades']} trades, {figures['open_positions']} still open",
+        lead_line,
+        f"fees {costs.fees:.2f}, funding {costs.funding:.2f}, turnover {costs.turnover:,.0f}; largest drawdown "
+        f"{report.drawdown.depth:.2%}",
+        f"trials {figures['trials']}: best of them {figures['best_trial_net_return']:+.3%}, DSR "
+        f"{_number(figures['dsr'])}, PBO {_number(figures['pbo'])}",
+        report.verdict,
+    ]
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None or math.isnan(value) else f"{value:.2f}"

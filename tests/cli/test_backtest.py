@@ -1,0 +1,130 @@
+"""``msray backtest``: what it says of a real recording, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.conftest import Msray
+
+WORDS = """
+detection:
+  bar_ms: 100
+  arl0: 100
+  calibration: {bars: 600, delay_bars: 10}
+backtest:
+  profit_target_pct: 0.0005
+  stop_loss_pct: 0.0003
+  max_holding_seconds: 20
+  clock_correction_ms: 1300
+"""
+OWN = """
+from msray.backtest import Strategy
+
+class BuyOnce(Strategy):
+    def __init__(self, config):
+        self.done = False
+
+    def on_signal(self, signal, desk):
+        if not self.done:
+            from msray.market import Side
+            self.done = isinstance(desk.place(signal.instrument, Side.BUY, 1, reason="once"), int)
+"""
+
+
+@pytest.fixture
+def recording(data_dir: Path, tmp_path: Path) -> Path:
+    (tmp_path / "msray.yaml").write_text(WORDS)
+    (tmp_path / "own.py").write_text(OWN)
+    return data_dir / "binance_2024-08-08_multi_venue" / "usdm" / "btcusdt_20240808.gz"
+
+
+def test_a_recording_gives_every_figure_with_its_interval_and_its_rival(msray: Msray, recording: Path) -> None:
+    said = msray("backtest", recording, "--json")
+
+    data = said.document["data"]
+    assert said.code == 0
+    assert said.document["schema"] == "msray.backtest/1"
+    assert data["verdict"].startswith("The edge is negative")
+    assert data["net_return_interval"]["low"] < data["net_return"] < 0
+    assert data["costs"]["fees"] > 0
+    assert [one["k"] for one in data["precision_at_k"]] == [1, 5, 10, 20]
+    assert all(one["low"] <= one["precision"] <= one["high"] for one in data["precision_at_k"])
+    assert 0 < data["random_precision"] < 1
+    assert data["lead_time_s"]["random"]["draws"] == 1000
+    assert (data["trials"], data["dsr"] < 0.5, 0 <= data["pbo"] <= 1) == (27, True, True)
+    assert data["trades"] == sum(group["trades"] for group in data["by_reason"])
+    folder = Path(data["run_folder"])
+    assert folder.parent.name == "runs"
+    assert {path.name for path in folder.iterdir()} >= {"config.yaml", "metrics.json", "trades.parquet", "report.html"}
+    assert json.loads((folder / "metrics.json").read_text())["verdict"] == data["verdict"]
+    assert pl.read_parquet(folder / "trades.parquet").height == data["trades"]
+
+
+def test_the_configuration_of_a_run_gives_the_run_again(msray: Msray, recording: Path) -> None:
+    first = msray("backtest", recording, "--json", "--runs", "one").document["data"]
+    again = msray("backtest", recording, "--json", "--config", f"{first['run_folder']}/config.yaml", "--runs", "two")
+
+    second = again.document["data"]
+    assert second.pop("run_folder") != first.pop("run_folder")
+    assert second == first
+
+
+def test_a_person_reads_tables_and_one_plain_sentence(msray: Msray, recording: Path) -> None:
+    said = msray("backtest", recording)
+
+    lines = said.out.splitlines()
+    assert lines[0].split("\t")[:3] == ["instrument", "trades", "won"]
+    assert lines[-1].startswith("The edge is negative: ")
+
+
+def test_a_strategy_of_ones_own_is_a_class_in_a_file(msray: Msray, recording: Path) -> None:
+    said = msray("backtest", recording, "--strategy", "own.py:BuyOnce", "--json")
+
+    assert (said.code, said.document["data"]["orders"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("taker", "unknown strategy 'taker'"),
+        ("nowhere.py:Mine", "there is no file nowhere.py"),
+        ("own.py:Mine", "strategy must name a class of own.py that is a Strategy, got 'Mine'"),
+        ("own.py:print", "strategy must name a class of own.py that is a Strategy, got 'print'"),
+    ],
+)
+def test_a_strategy_that_is_not_there_is_said_before_anything_is_read(
+    msray: Msray, tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+
+    said = msray("backtest", "nothing.gz", "--strategy", name)
+
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_a_clock_that_was_behind_is_refused_and_the_correction_named(msray: Msray, recording: Path) -> None:
+    said = msray("backtest", recording, "--clock-correction-ms", "0")
+
+    assert said.code == 2
+    assert "clock_correction_ms must be at least 1272.157" in said.err
+
+
+def test_a_correction_that_is_no_time_is_refused(msray: Msray, recording: Path) -> None:
+    said = msray("backtest", recording, "--clock-correction-ms", "1e9")
+
+    assert (said.code, "--clock-correction-ms" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize(("key", "value"), [("profit_target_pct", 5), ("fee_rate", 0.5), ("position_size_pct", 0)])
+def test_a_percentage_that_should_be_a_fraction_is_refused_by_name(
+    msray: Msray, tmp_path: Path, key: str, value: float
+) -> None:
+    (tmp_path / "msray.yaml").write_text(f"backtest: {{{key}: {value}}}\n")
+
+    said = msray("backtest", "nothing.gz")
+
+    assert said.code == 2
+    assert f"backtest.{key}" in said.err

@@ -172,24 +172,22 @@ class BacktestingEngine:
     def _hear(self, market: Market, reports: Reports) -> None:
         """Something happened to orders: we shall learn of it."""
         instrument = market.venue.instrument
-        for report in reports:
-            at_ns = int(report["at_ns"])
+        for at_ns, order_id, size, left, tick, number, side, is_maker, _ in reports.tolist():
             # Answers come over one connection: none overtakes another.
             market.answered_ns = max(market.answered_ns, at_ns + self._latency.response_ns(at_ns))
-            kind, order_id = ReportKind(int(report["kind"])), int(report["order_id"])
-            fill = None
+            kind, fill = ReportKind(number), None
             if kind is ReportKind.FILLED:
                 fill = Fill(
                     instrument=instrument.id,
                     order_id=order_id,
-                    side=Side(int(report["side"])),
-                    price=instrument.exact_price(int(report["tick"])),
-                    size=int(report["size"]),
-                    is_maker=bool(report["is_maker"]),
+                    side=Side(side),
+                    price=instrument.exact_price(tick),
+                    size=size,
+                    is_maker=bool(is_maker),
                     exchange_ns=at_ns,
                     local_ns=market.answered_ns,
                 )
-            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=int(report["left"]), fill=fill)
+            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=left, fill=fill)
             self._agenda.write(market.answered_ns, Kind.ANSWER, answer)
 
     def _take(self, entry: Entry) -> None:

@@ -32,6 +32,7 @@ Reports = NDArray[np.void]
 _MODELS = {"risk_averse": d.RISK_AVERSE, "power": d.POWER, "logarithm": d.LOGARITHM}
 _FIRST_ORDERS = 64
 _REPORTS = 4096
+_NO_REPORTS = np.zeros(0, REPORT)
 
 
 @dataclass(slots=True)
@@ -162,9 +163,11 @@ class SimulatedVenue:
                 break
             if stop == d.REPORTS_FULL:
                 self._reports = np.concatenate([self._reports, np.zeros_like(self._reports)])
-        reports = self._reports[: self._desk[d.REPORTS]].copy()
+        count = int(self._desk[d.REPORTS])
+        if count == 0:
+            return _NO_REPORTS  # a copy of nothing takes longer than a quiet step
         self._desk[d.REPORTS] = 0
-        return reports
+        return self._reports[:count].copy()
 
     @property
     def _first(self) -> _Batch:

@@ -100,7 +100,7 @@ class Quotes:
         if self._pieces:
             known_ns = self._pieces[0].known_ns
             if self._at + 1 < len(known_ns) and known_ns[self._at + 1] <= now_ns:
-                self._at = int(np.searchsorted(known_ns, now_ns, side="right")) - 1
+                self._at = int(known_ns.searchsorted(now_ns, side="right")) - 1
         return self._at != before
 
     @property

@@ -1,7 +1,6 @@
-import json
-
 """``msray config``."""
 
+import json
 from pathlib import Path
 
 import yaml

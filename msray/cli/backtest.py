@@ -37,15 +37,13 @@ def backtest(
     and limits are in the section `backtest` of the configuration.
     """
     from msray.backtest import backtest as run_backtest
-    from msray.cli.settings_file import load_settings
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
     from msray.store.ledger_records import parse_time
 
     out: Output = context.obj
-    make = _strategy(strategy)
-    said = load_settings(config).backtest
-    assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    make = load_strategy(strategy)
+    assumed = assumptions(config, clock_correction_ms)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
     with show_progress(out, "replay", opened) as progress:
@@ -64,16 +62,22 @@ def backtest(
         out.note(problem)
 
 
-def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":
+def assumptions(config: Path | None, clock_correction_ms: float | None) -> "BacktestConfig":
+    """The section ``backtest`` of the configuration, with another correction of the clock if one is given."""
     from pydantic import ValidationError
 
+    from msray.cli.settings_file import load_settings
+
+    said = load_settings(config).backtest
+    if clock_correction_ms is None:
+        return said
     try:
-        return type(config).model_validate({**config.model_dump(), "clock_correction_ms": clock_correction_ms})
+        return type(said).model_validate({**said.model_dump(), "clock_correction_ms": clock_correction_ms})
     except ValidationError as error:
         raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
 
 
-def _strategy(name: str) -> "MakeStrategy":
+def load_strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
     place, _, class_name = _STRATEGIES.get(name, name).rpartition(":")
     if name in _STRATEGIES:

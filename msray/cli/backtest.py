@@ -50,10 +50,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     from msray.store.runs import new_run_id, write_run
 
     out: Output = context.obj
-    make = _strategy(strategy)
-    settings = load_settings(config)
-    said = settings.backtest
-    assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    make = load_strategy(strategy)
+    assumed = assumptions(config, clock_correction_ms)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
     with show_progress(out, "replay", opened) as progress:
@@ -68,7 +66,9 @@ def backtest(  # noqa: PLR0913 (a flag each)
     report = run_backtest(tapes, assumed, strategy=make)
     run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, opened.files))
     page = report_page(report, tapes, run_id=run_id)
-    folder = write_run(runs or settings.runs_dir, report, page, run_id=run_id, sections={"detection": words})
+    folder = write_run(
+        runs or load_settings(config).runs_dir, report, page, run_id=run_id, sections={"detection": words}
+    )
     out.data({"run_folder": folder, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
     out.note(f"{folder / 'report.html'}")
@@ -82,16 +82,22 @@ def _digest(config: "BacktestConfig", words: "DetectionConfig", files: Iterable[
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":
+def assumptions(config: Path | None, clock_correction_ms: float | None) -> "BacktestConfig":
+    """The section ``backtest`` of the configuration, with another correction of the clock if one is given."""
     from pydantic import ValidationError
 
+    from msray.cli.settings_file import load_settings
+
+    said = load_settings(config).backtest
+    if clock_correction_ms is None:
+        return said
     try:
-        return type(config).model_validate({**config.model_dump(), "clock_correction_ms": clock_correction_ms})
+        return type(said).model_validate({**said.model_dump(), "clock_correction_ms": clock_correction_ms})
     except ValidationError as error:
         raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
 
 
-def _strategy(name: str) -> "MakeStrategy":
+def load_strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
     from msray.backtest import STRATEGIES, Strategy
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.config import MS, SECOND, BacktestConfig
+from msray.backtest.config import SECOND, BacktestConfig
 from msray.backtest.follower import side_of
 from msray.backtest.tape import Tape, TwoClocks
 from msray.evaluation import LeadTimes, PrecisionAtK, Predictions, Watched, precision_at_k, score_lead_time
@@ -14,6 +14,8 @@ from msray.labels import Barriers, Prices, completed_moves, triple_barrier
 from msray.market import GAP, MAX_TICK
 
 KS = (1, 5, 10, 20)
+_RANDOM_ALARMS = 1
+"""Stream of the seed from which the random alarms come: nothing else draws from it."""
 GRID_NS = SECOND
 """What random times would have hit is asked at every one of these."""
 
@@ -273,7 +275,9 @@ def _lead(markets: Sequence[Market], config: BacktestConfig) -> tuple[LeadTimes 
     if events == 0 or alarms == 0:
         return None, events
     horizon_ns = round(config.max_holding_seconds * SECOND)
-    return score_lead_time(watched, horizon_ns=horizon_ns, rng=np.random.default_rng([config.seed, MS])), events
+    return score_lead_time(
+        watched, horizon_ns=horizon_ns, rng=np.random.default_rng([config.seed, _RANDOM_ALARMS])
+    ), events
 
 
 def _periods(prices: Prices) -> NDArray[np.int64]:

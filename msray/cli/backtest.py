@@ -2,13 +2,15 @@
 
 import hashlib
 import importlib.util
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.arguments import PATHS
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
@@ -22,7 +24,7 @@ _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 def backtest(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
@@ -64,21 +66,26 @@ def backtest(  # noqa: PLR0913 (a flag each)
             progress=progress,
         )
     report = run_backtest(tapes, assumed, strategy=make)
-    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, opened.files))
+    made_of = {
+        "strategy": strategy,
+        "files": sorted(file.name for file in opened.files),
+        "calibrations": {name: one.digest for name, one in sorted(known.items())},
+        "until": until,
+    }
+    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
     page = report_page(report, tapes, run_id=run_id)
-    folder = write_run(
-        runs or load_settings(config).runs_dir, report, page, run_id=run_id, sections={"detection": words}
-    )
-    out.data({"run_folder": folder, **report.as_dict(), "problems": opened.problems})
+    where, sections = runs or load_settings(config).runs_dir, {"detection": words}
+    folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
+    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
     out.note(f"{folder / 'report.html'}")
     for problem in opened.problems:
         out.note(problem)
 
 
-def _digest(config: "BacktestConfig", words: "DetectionConfig", files: Iterable[Path]) -> str:
-    """Of what went in: the same backtest of the same files has the same."""
-    text = "\n".join([config.model_dump_json(), words.words_digest(), *sorted(file.name for file in files)])
+def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping[str, Any]) -> str:
+    """Of what was assumed and of the names of what went in."""
+    text = "\n".join([config.model_dump_json(), words.words_digest(), json.dumps(made_of, sort_keys=True)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

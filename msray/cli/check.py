@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from msray.cli.arguments import PATHS
 from msray.cli.output import Output
 from msray.cli.taped import Recorded, time_of
 from msray.errors import FeedError
@@ -39,7 +40,7 @@ def _check() -> None:
 @app.command("lookahead")
 def lookahead(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     strategy: Annotated[str | None, typer.Option(help="Check it too: follower, or your own as FILE.py:CLASS.")] = None,
     cuts: Annotated[int, typer.Option(min=1, max=1000, help="Cut the recording at so many times.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of these times.")] = 0,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import names
+from msray.cli.arguments import PATHS, names
 from msray.cli.output import Output
 from msray.cli.taped import Recorded, time_of
 from msray.errors import FeedError, UsageError
@@ -24,9 +24,7 @@ _SECOND = 1_000_000_000
 
 def evaluate(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH...]", help="Recordings, or the folder of a raw log.")
-    ] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help=PATHS)] = None,
     predictions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Parquet or CSV; else the signals of the recordings.")
     ] = None,

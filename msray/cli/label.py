@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from msray.cli.arguments import check_outputs
+from msray.cli.arguments import PATHS, check_outputs
 from msray.cli.output import Output
 from msray.cli.taped import Recorded, time_of
 from msray.errors import UsageError
@@ -33,7 +33,7 @@ _SIDES = {"long": 1, "short": -1}
 
 def label(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet: a row a label.")],
     every: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="At whole multiples of so many; else at the signals.")

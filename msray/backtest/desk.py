@@ -32,12 +32,21 @@ class Market:
 
 @dataclass(slots=True)
 class _Order:
-    """An order that may still be open."""
+    """An order that may still be open.
+
+    Attributes
+    ----------
+    left
+        What has not traded, as far as we know.
+    asked
+        The same, or more where it was asked to be enlarged and the answer is due: what limits are judged by.
+    """
 
     market: Market
     side: Side
     kind: OrderKind
     left: int
+    asked: int
     reason: str
 
 
@@ -100,7 +109,7 @@ class TradingDesk:
             self.fills.append(answer.fill)
             self.portfolio.apply(answer.fill, order.reason if order else "")
         if order is not None:
-            order.left = answer.left
+            order.left = order.asked = answer.left
             if answer.is_over:
                 del self._orders[answer.order_id]
 
@@ -180,7 +189,7 @@ class TradingDesk:
             return refusal
         number = self.sent + 1
         market.venue.place(self._arrival_ns(), number, side, kind, self._venue_tick(market, tick), size)
-        self._orders[number] = _Order(market, side, kind, size, reason)
+        self._orders[number] = _Order(market, side, kind, size, size, reason)
         self.sent = number
         return number
 
@@ -195,8 +204,9 @@ class TradingDesk:
         order = self._orders.get(order_id)
         if order is None:
             return Refusal("unknown_order", f"order {order_id} is not open")
-        refusal = self._refused(order.market, order.side, size - order.left, replaced=1)
+        refusal = self._refused(order.market, order.side, size - order.asked, replaced=1)
         if refusal is None:
+            order.asked = max(order.asked, size)
             tick = self._venue_tick(order.market, tick)
             order.market.venue.replace(self._arrival_ns(), order_id, order.kind, tick, size)
         return refusal
@@ -239,7 +249,7 @@ class TradingDesk:
         """Why so much more of a side may not be asked for: all that is open on that side counts as traded."""
         name, portfolio = market.instrument.id, self.portfolio
         held = portfolio.position(name)
-        pending = sum(o.left for o in self._orders.values() if o.market is market and o.side is side)
+        pending = sum(o.asked for o in self._orders.values() if o.market is market and o.side is side)
         before = portfolio.value(name, held)
         return self.risk.check(
             Exposure(

@@ -112,6 +112,15 @@ class BacktestingEngine:
         newest_ns = max((one.received_ns for one in clocks), default=0) - round(self.config.max_feed_delay_s * SECOND)
         return min((max(one.exchange_ns, newest_ns) for one in clocks), default=0) - 1
 
+    def catch_up(self) -> None:
+        """Run as far as nothing more can come, and keep nothing of the markets that has passed by then."""
+        until_ns = self.settled_ns
+        self.go_to(until_ns)
+        for market in self.desk.markets.values():
+            if market.venue.is_idle:
+                market.venue.advance(until_ns)
+        self.desk.go_to(until_ns)
+
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
         end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)
@@ -203,7 +212,8 @@ class BacktestingEngine:
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
-            desk.portfolio.pay_funding(what.instrument, what.rate)
+            if what.instrument in desk.markets:
+                desk.portfolio.pay_funding(what.instrument, what.rate)
         elif entry.kind is Kind.SAMPLE:
             self._is_sampling = False
             self._sample()

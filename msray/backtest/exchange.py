@@ -158,7 +158,7 @@ class SimulatedVenue:
         """
         while True:
             batches = len(self._batches)
-            stop = self._step(self._horizon(until_ns))
+            stop = self._step(until_ns)
             if stop == d.REPORTED or (stop == d.DONE and len(self._batches) == batches):
                 break
             if stop == d.REPORTS_FULL:
@@ -177,9 +177,11 @@ class SimulatedVenue:
         """How far the venue may go before the batch behind the first one has to be at hand."""
         return min(until_ns, int(self._first.exchange_ns[-1])) if len(self._batches) > 1 else until_ns
 
-    def _step(self, last_ns: int) -> int:
+    def _step(self, until_ns: int) -> int:
         """One call of the kernel, and what it asks for."""
-        desk = self._desk
+        desk, arrivals_ns = self._desk, until_ns
+        if len(self._batches) > 1:  # of one instant, messages come before arrivals: also those of the next batch
+            arrivals_ns = min(until_ns, int(self._batches[1].exchange_ns[0]) - 1)
         batch, records = self._first, self._first.records
         batch.at = int(
             k.advance(
@@ -189,7 +191,8 @@ class SimulatedVenue:
                 records.levels,
                 batch.exchange_ns,
                 batch.at,
-                last_ns,
+                self._horizon(until_ns),
+                arrivals_ns,
                 self._reports,
             )
         )
@@ -243,7 +246,12 @@ class SimulatedVenue:
 
     def _send(self, arrival_ns: int, action: int, order_id: int, side: int, kind: int, tick: int, size: int) -> None:
         desk = self._desk
-        if desk[d.SENT_LAST] == desk[d.SENT_CAPACITY]:
+        first, last, at = int(desk[d.SENT_FIRST]), int(desk[d.SENT_LAST]), int(desk[d.SENT_AT])
+        if last == desk[d.SENT_CAPACITY] and first > 0:  # forget what has arrived
+            waiting = desk[at + first * d.SENT_WORDS : at + last * d.SENT_WORDS].copy()
+            desk[at : at + len(waiting)] = waiting
+            desk[d.SENT_FIRST], desk[d.SENT_LAST] = 0, last - first
+        elif last == desk[d.SENT_CAPACITY]:
             self._grow(int(desk[d.ORDER_CAPACITY]), 2 * int(desk[d.SENT_CAPACITY]), int(desk[d.TAKEN_CAPACITY]))
             desk = self._desk
         self._last_arrival_ns = max(self._last_arrival_ns, arrival_ns)

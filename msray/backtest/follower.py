@@ -67,6 +67,7 @@ class SignalFollower(Strategy):
         self._least_score = least_score
         self._episodes: dict[str, _Episode] = {}
         self._tokens = 0
+        self._is_halted = False
 
     def neighbours(self, config: BacktestConfig) -> list[BacktestConfig]:
         """All other combinations of multiplied exits that are in their range.
@@ -113,6 +114,8 @@ class SignalFollower(Strategy):
             del self._episodes[answer.instrument]
         elif episode.state is _State.ENTERING:
             self._set_barriers(episode, desk)
+            if self._is_halted:
+                self._leave(episode, "halt", desk)
         else:
             episode.state = _State.WAITING
             desk.wake_at(desk.now_ns + RETRY_NS, episode.token)
@@ -134,7 +137,8 @@ class SignalFollower(Strategy):
             self._leave(episode, episode.reason, desk)
 
     def on_halt(self, desk: Desk) -> None:
-        """Leave everything."""
+        """Leave everything; an entry on its way is left when it has come."""
+        self._is_halted = True
         for episode in list(self._episodes.values()):
             self._leave(episode, "halt", desk)
 

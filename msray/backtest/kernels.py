@@ -228,9 +228,10 @@ def advance(
     exchange_ns: Arena,
     begin: int,
     until_ns: int,
+    arrivals_until_ns: int,
     reports: Any,
 ) -> int:
-    """Let the venue's time run up to ``until_ns``, included.
+    """Let the venue's time run up to ``until_ns``, included; for what was sent only up to ``arrivals_until_ns``.
 
     Parameters
     ----------
@@ -255,6 +256,8 @@ def advance(
         arrival_ns = d.NEVER
         if desk[d.SENT_FIRST] < desk[d.SENT_LAST]:
             arrival_ns = desk[desk[d.SENT_AT] + desk[d.SENT_FIRST] * d.SENT_WORDS + d.SENT_NS]
+        if arrival_ns > arrivals_until_ns:
+            arrival_ns = d.NEVER
         last_ns = min(arrival_ns, until_ns)
         reported = desk[d.REPORTS]
         while m < n and exchange_ns[m] <= last_ns and reported <= room:

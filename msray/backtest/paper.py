@@ -80,7 +80,7 @@ class PaperTrader:
     def turn(self) -> None:
         """Trade up to where the market is known."""
         self._feed()
-        self._engine.go_to(self._engine.settled_ns)
+        self._engine.catch_up()
 
     def finish(self) -> BacktestResult:
         """Trade to the end of all that has come in; nothing comes after it."""

@@ -268,6 +268,7 @@ def _lead(markets: Sequence[Market], config: BacktestConfig) -> tuple[LeadTimes 
         if not len(market.periods):
             continue
         onset_ns = completed_moves(market.prices, config.profit_target_pct)
+        onset_ns = onset_ns[_inside(market.periods, onset_ns)]
         inside = _inside(market.periods, market.known_ns)
         watched.append(Watched(onset_ns=onset_ns, alarm_ns=market.known_ns[inside], periods=market.periods))
         events += len(onset_ns)

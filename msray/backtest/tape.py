@@ -108,7 +108,7 @@ class TapeRecorder:
         if signals:
             ids = records.messages["last_id"][depth - self._messages]
             events = np.array([signal.event_id for signal in signals])
-            self._signal_message.append(depth[np.searchsorted(ids, events)])
+            self._signal_message.append(depth[np.searchsorted(ids, events, side="right") - 1])
             self._signals += signals
         self._messages += len(records)
         self._ends_with = instrument

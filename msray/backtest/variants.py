@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.result import BacktestResult
-from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio, measure_performance
+from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio
 from msray.evaluation import probability_of_backtest_overfitting as overfitting_of
 
 BINS = 160
@@ -93,13 +93,13 @@ def _ratios(returns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _deflated(returns: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:
     """Deflated Sharpe ratio of a series among trials of these ratios."""
-    figures = measure_performance(1.0 + np.append(0.0, np.cumsum(returns)))
     by_chance = 1.0 / (len(returns) - 1)
+    standard = (returns - returns.mean()) / returns.std()
     return deflated_sharpe_ratio(
         float(_ratios(returns[:, None])[0]),
         len(returns),
         trials=len(ratios),
         variance=min(float(ratios.var(ddof=1)), by_chance) if len(ratios) > 1 else by_chance,
-        skewness=figures.skewness,
-        kurtosis=figures.kurtosis,
+        skewness=float((standard**3).mean()),
+        kurtosis=float((standard**4).mean()),
     )

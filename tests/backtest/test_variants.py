@@ -50,3 +50,10 @@ def test_what_never_traded_has_no_ratio():
 
     assert np.isnan(trials.deflated_sharpe)
     assert trials.best_net_return == 0.0
+
+
+def test_an_account_that_was_ruined_has_a_ratio_too():
+    earned = np.random.default_rng(1).normal(0, 0.001, BINS)
+    earned[7] = -1.2
+
+    assert judge_trials(earning(earned), [], 0, END_NS).deflated_sharpe < 0.5

@@ -28,6 +28,8 @@ class Entry:
         Local time.
     kind
         What it is.
+    instrument
+        Id of what it is about; empty where it is about none.
     number
         In the order of being written down.
     what
@@ -36,6 +38,7 @@ class Entry:
 
     at_ns: int
     kind: Kind
+    instrument: str
     number: int
     what: object = field(compare=False)
 
@@ -53,7 +56,12 @@ class Agenda:
     def write(self, at_ns: int, kind: Kind, what: object) -> None:
         """Something will be known at a local time."""
         self._written += 1
-        heapq.heappush(self._heap, Entry(at_ns, kind, self._written, what))
+        heapq.heappush(self._heap, Entry(at_ns, kind, getattr(what, "instrument", ""), self._written, what))
+
+    @property
+    def expects_nothing(self) -> bool:
+        """Whether nothing is written here but payments of funding, which those pay who hold something."""
+        return all(entry.kind is Kind.FUNDING for entry in self._heap)
 
     @property
     def next_ns(self) -> int:

@@ -100,10 +100,16 @@ class BacktestingEngine:
         newest_ns = max((one.received_ns for one in clocks), default=0) - round(self.config.max_feed_delay_s * SECOND)
         return min((max(one.exchange_ns, newest_ns) for one in clocks), default=0) - 1
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing more will happen, whatever is fed, as long as it holds no signal."""
+        return self.desk.is_at_rest and self._agenda.expects_nothing
+
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
         end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)
         self.go_to(end_ns)
+        self.desk.go_to(end_ns)
         while self._agenda.next_ns < NEVER_NS:  # what happened, but would have been learned of later
             entry = self._agenda.pop()
             if isinstance(entry.what, Answer):

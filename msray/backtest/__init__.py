@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
-    from msray.backtest.run import MakeStrategy, backtest, run_one
-    from msray.backtest.strategy import Answer, Desk, Strategy
+    from msray.backtest.run import backtest, run_one
+    from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
 
 __all__ = [
@@ -47,8 +47,8 @@ _PLACES = {
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),
-    "run": ("MakeStrategy", "backtest", "run_one"),
-    "strategy": ("Answer", "Desk", "Strategy"),
+    "run": ("backtest", "run_one"),
+    "strategy": ("Answer", "Desk", "MakeStrategy", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
 }
 

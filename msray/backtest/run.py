@@ -8,12 +8,11 @@ from msray.backtest.follower import SignalFollower
 from msray.backtest.report import BacktestReport, make_report
 from msray.backtest.result import BacktestResult
 from msray.backtest.scoring import score_signals
-from msray.backtest.strategy import Strategy
+from msray.backtest.strategy import MakeStrategy
 from msray.backtest.tape import Tape, TwoClocks
 from msray.backtest.variants import judge_trials, neighbours
 from msray.errors import UsageError
 
-MakeStrategy = Callable[[BacktestConfig], Strategy]
 RunAll = Callable[[Sequence[Tape], Sequence[BacktestConfig], MakeStrategy], list[BacktestResult]]
 
 

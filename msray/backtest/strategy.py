@@ -1,11 +1,13 @@
 """What a strategy is: told of signals, fills and times, it places orders at a desk."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.backtest.config import BacktestConfig
 from msray.backtest.quotes import Quote
 from msray.backtest.risk import Refusal
 from msray.market import Fill, Instrument, OrderKind, ReportKind, Side, Signal
@@ -144,3 +146,7 @@ class Strategy:
 
     def on_halt(self, desk: Desk) -> None:
         """Trading has ended; only orders that make positions smaller pass now."""
+
+
+MakeStrategy = Callable[[BacktestConfig], Strategy]
+"""Makes a new strategy for a configuration."""

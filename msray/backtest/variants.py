@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import MOST_WIDTH, BacktestConfig
-from msray.backtest.result import BacktestResult
+from msray.backtest.result import BacktestResult, binned_returns
 from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio, measure_performance
 from msray.evaluation import probability_of_backtest_overfitting as overfitting_of
 
@@ -42,17 +42,6 @@ def neighbours(config: BacktestConfig, factors: Sequence[float] = FACTORS) -> li
         if other != config and max(other.profit_target_pct, other.stop_loss_pct) <= MOST_WIDTH:
             found.append(other)
     return found
-
-
-def binned_returns(result: BacktestResult, begin_ns: int, end_ns: int) -> NDArray[np.float64]:
-    """Change of the equity in each piece of a time, as fractions of the initial capital."""
-    capital = result.config.initial_capital
-    edges = np.linspace(begin_ns, end_ns, BINS + 1)[1:]
-    at_ns = np.array([0, *(point.at_ns for point in result.equity)])
-    equity = np.array([capital, *(point.equity for point in result.equity)])
-    last = equity[np.searchsorted(at_ns, edges, side="right") - 1]
-    last[-1] = result.final_equity
-    return np.asarray(np.diff(last, prepend=capital) / capital)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +79,7 @@ def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin
         The time they cover.
     """
     results = [chosen, *others]
-    returns = np.column_stack([binned_returns(result, begin_ns, end_ns) for result in results])
+    returns = np.column_stack([binned_returns(result, begin_ns, end_ns, BINS) for result in results])
     moved = returns.std(axis=0) > 0
     ratios = np.divide(returns.mean(axis=0), returns.std(axis=0, ddof=1), out=np.zeros(len(results)), where=moved)
     return Trials(

@@ -9,6 +9,7 @@ import math
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -214,7 +215,7 @@ def run_serially(
 def grid_digest(stage: Stage, cells: Sequence[Cell], strategy: MakeStrategy) -> str:
     """32 hexadecimal digits of all that a grid's results come from: tapes, cells, and the strategy by its name.
 
-    The code of the strategy is not read: whoever changes that makes another grid under the same digest.
+    The code of the strategy is not read: whoever changes that has another grid under the same digest.
     """
     digest = hashlib.blake2b(digest_size=16)
     for tape in stage.tapes.values():
@@ -222,6 +223,12 @@ def grid_digest(stage: Stage, cells: Sequence[Cell], strategy: MakeStrategy) -> 
         records = tape.records
         for array in (records.messages, records.levels, tape.row_message, tape.bests, tape.values, tape.signal_message):
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    name: Any = getattr(strategy, "__qualname__", type(strategy).__qualname__)
-    digest.update(repr((strategy.__module__, name, [cell.key for cell in cells])).encode())
+    digest.update(repr((_name(strategy), [cell.key for cell in cells])).encode())
     return digest.hexdigest()
+
+
+def _name(strategy: Any) -> str:
+    """Of a class or a function, with the arguments that :func:`functools.partial` gave it."""
+    if isinstance(strategy, partial):
+        return f"{_name(strategy.func)}{strategy.args}{strategy.keywords}"
+    return f"{strategy.__module__}.{getattr(strategy, '__qualname__', type(strategy).__qualname__)}"

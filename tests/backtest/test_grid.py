@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -166,8 +167,10 @@ def test_the_digest_is_that_of_tapes_cells_and_strategy(tape, cells):
         grid_digest(stage, cells, SignalFollower),
         grid_digest(stage, cells[:-1], SignalFollower),
         grid_digest(stage, cells, Failing),
+        grid_digest(stage, cells, partial(SignalFollower, least_score=0.5)),
+        grid_digest(stage, cells, partial(SignalFollower, least_score=0.6)),
         grid_digest(other, cells, SignalFollower),
     ]
 
-    assert len(set(digests)) == 4
+    assert len(set(digests)) == 6
     assert grid_digest(make_stage([tape], cells), cells, SignalFollower) == digests[0]

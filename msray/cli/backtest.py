@@ -2,6 +2,8 @@
 
 import importlib.util
 import math
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +14,15 @@ from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
+    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, Tape
+    from msray.backtest.run import RunAll
+    from msray.cli.settings import Settings
 
 _STRATEGIES = {"follower": "msray.backtest:SignalFollower"}
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
     strategy: Annotated[str, typer.Option(help="follower, or your own as FILE.py:CLASS.")] = "follower",
@@ -29,6 +33,10 @@ def backtest(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
+    on_ray: Annotated[bool, typer.Option("--on-ray", help="Run the trials side by side on Ray.")] = False,
+    address: Annotated[
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster for that; else one that runs here.")
+    ] = None,
 ) -> None:
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
 
@@ -37,6 +45,7 @@ def backtest(
     and limits are in the section `backtest` of the configuration.
     """
     from msray.backtest import backtest as run_backtest
+    from msray.backtest.run import run_all
     from msray.cli.settings_file import load_settings
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
@@ -44,10 +53,12 @@ def backtest(
 
     out: Output = context.obj
     make = _strategy(strategy)
-    said = load_settings(config).backtest
+    settings = load_settings(config)
+    said = settings.backtest
     assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
+    run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,
@@ -57,7 +68,7 @@ def backtest(
             until_ns=None if until is None else parse_time(until),
             progress=progress,
         )
-    report = run_backtest(tapes, assumed, strategy=make)
+    report = run_backtest(tapes, assumed, strategy=make, run=run)
     out.data({**report.as_dict(), "problems": opened.problems})
     _show(out, report)
     for problem in opened.problems:
@@ -71,6 +82,33 @@ def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "Backtes
         return type(config).model_validate({**config.model_dump(), "clock_correction_ms": clock_correction_ms})
     except ValidationError as error:
         raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Whether an option was given on the command line, not by a variable."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _on_cluster(context: typer.Context, settings: "Settings", address: str | None) -> "RunAll":
+    """What runs backtests on the cluster named, else on the one started here, else on one that ends with this."""
+    from msray.cli.live import keep_ray_quiet, running_address
+    from msray.on_ray import session
+    from msray.on_ray.backtests import run_all_on_ray, store_bytes_for
+
+    keep_ray_quiet(context, context.obj)
+    known = running_address(settings, address)
+    if known is not None:
+        session.join(known)
+        return run_all_on_ray
+
+    def run(
+        tapes: "Sequence[Tape]", configs: "Sequence[BacktestConfig]", make: "MakeStrategy"
+    ) -> "list[BacktestResult]":
+        session.start_local(cpus=os.cpu_count(), store_bytes=store_bytes_for(tapes))
+        return run_all_on_ray(tapes, configs, make)
+
+    return run
 
 
 def _strategy(name: str) -> "MakeStrategy":

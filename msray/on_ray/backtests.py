@@ -18,6 +18,7 @@ from msray.backtest.strategy import MakeStrategy
 from msray.backtest.tape import Tape
 from msray.errors import UnavailableError
 from msray.on_ray.calls import answer_now
+from msray.on_ray.session import STORE_BYTES
 
 RETRIES = 1
 """So often is a task given to another worker when its own dies."""
@@ -55,6 +56,12 @@ def run_all_on_ray(
     """
     found = {n: answer_now(task, None) for n, task in _as_they_end(_run_whole, (tuple(tapes), strategy), configs)}
     return [found[number] for number in range(len(configs))]
+
+
+def store_bytes_for(tapes: Sequence[Tape]) -> int:
+    """Size of the shared memory of a cluster that is to hold tapes, beside what it needs anyway."""
+    arrays = ((t.records.messages, t.records.levels, t.row_message, t.bests, t.values, t.signal_message) for t in tapes)
+    return STORE_BYTES + 2 * sum(array.nbytes for some in arrays for array in some)
 
 
 def _as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Iterator[tuple[int, Any]]:

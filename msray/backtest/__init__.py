@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
-    from msray.backtest.run import STRATEGIES, MakeStrategy, backtest, run_one
-    from msray.backtest.strategy import Answer, Desk, Strategy
+    from msray.backtest.run import STRATEGIES, backtest, run_one
+    from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
     from msray.backtest.ticks import TickBacktest, backtest_ticks
     from msray.backtest.warm_up import warm_up_orders
@@ -60,8 +60,8 @@ _PLACES = {
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),
-    "run": ("STRATEGIES", "MakeStrategy", "backtest", "run_one"),
-    "strategy": ("Answer", "Desk", "Strategy"),
+    "run": ("STRATEGIES", "backtest", "run_one"),
+    "strategy": ("Answer", "Desk", "MakeStrategy", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
     "warm_up": ("warm_up_orders",),
     "ticks": ("TickBacktest", "backtest_ticks"),

@@ -27,6 +27,8 @@ class Entry(NamedTuple):
         Local time.
     kind
         What it is.
+    instrument
+        Id of what it is about; empty where it is about none.
     number
         In the order of being written down.
     what
@@ -35,6 +37,7 @@ class Entry(NamedTuple):
 
     at_ns: int
     kind: Kind
+    instrument: str
     number: int
     what: object
 
@@ -52,7 +55,12 @@ class Agenda:
     def write(self, at_ns: int, kind: Kind, what: object) -> None:
         """Something will be known at a local time."""
         self._written += 1
-        heapq.heappush(self._heap, Entry(at_ns, kind, self._written, what))
+        heapq.heappush(self._heap, Entry(at_ns, kind, getattr(what, "instrument", ""), self._written, what))
+
+    @property
+    def expects_nothing(self) -> bool:
+        """Whether nothing is written here but payments of funding, which those pay who hold something."""
+        return all(entry.kind is Kind.FUNDING for entry in self._heap)
 
     @property
     def next_ns(self) -> int:

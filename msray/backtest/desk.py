@@ -58,6 +58,10 @@ class _Watch:
     high: int
     is_found: bool = False
 
+    @property
+    def instrument(self) -> str:
+        return self.market.instrument.id
+
 
 class TradingDesk:
     """Implements :class:`~msray.backtest.strategy.Desk` on simulated venues.
@@ -126,6 +130,15 @@ class TradingDesk:
                 del self._watches[token]
                 return token
         return None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is held, ordered or watched for."""
+        return (
+            not self._watches
+            and self.portfolio.is_flat
+            and all(market.venue.is_idle for market in self.markets.values())
+        )
 
     @property
     def now_ns(self) -> int:

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple, cast
 from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.risk import Refusal
-from msray.backtest.run import MakeStrategy
-from msray.backtest.strategy import Answer, Desk, Strategy
+from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
 from msray.backtest.tape import Tape
 from msray.market import OrderKind, Side, Signal
 

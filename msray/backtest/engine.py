@@ -121,6 +121,11 @@ class BacktestingEngine:
                 market.venue.advance(until_ns)
         self.desk.go_to(until_ns)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing more will happen, whatever is fed, as long as it holds no signal."""
+        return self.desk.is_at_rest and self._agenda.expects_nothing
+
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
         end_ns = max((clocks.local_ns for clocks in self._clocks.values()), default=0)

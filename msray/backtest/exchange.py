@@ -102,7 +102,7 @@ class SimulatedVenue:
         """
         if len(records) == 0:
             return
-        self._batches.append(_Batch(records, exchange_ns))
+        self._batches.append(_Batch(records.read_only(), exchange_ns))
         self.newest_ns = int(exchange_ns[-1])
 
     def place(self, arrival_ns: int, order_id: int, side: Side, kind: OrderKind, tick: int, size: int) -> None:
@@ -296,4 +296,4 @@ def _empty_desk(orders: int, sent: int, taken: int) -> NDArray[np.int64]:
     return desk
 
 
-_NOTHING = _Batch(Records(np.zeros(0, MESSAGE), np.zeros(0, LEVEL)), np.zeros(0, np.int64))
+_NOTHING = _Batch(Records(np.zeros(0, MESSAGE), np.zeros(0, LEVEL)).read_only(), np.zeros(0, np.int64))

@@ -14,7 +14,7 @@ import numpy as np
 from msray.backtest.config import SECOND, BacktestConfig
 from msray.backtest.diary import Diary, kept_diary
 from msray.backtest.differences import Difference, differing_diaries, differing_tapes, told
-from msray.backtest.run import MakeStrategy
+from msray.backtest.strategy import MakeStrategy
 from msray.backtest.tape import Tape
 from msray.detectors import Calibration
 from msray.market import Records, signal_id

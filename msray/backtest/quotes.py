@@ -40,6 +40,12 @@ class Quote:
         return self.bid_tick if side is Side.BUY else self.ask_tick
 
 
+def is_quote(bests: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of which rows both sides hold something."""
+    whole: NDArray[np.bool_] = (bests[:, 0] >= 0) & (bests[:, 2] <= MAX_TICK)
+    return whole
+
+
 @dataclass(slots=True)
 class _Piece:
     instrument: Instrument
@@ -79,11 +85,13 @@ class Quotes:
         bests, values
             See :class:`~msray.backtest.tape.Tape`.
         """
-        whole = (bests[:, 0] >= 0) & (bests[:, 2] <= MAX_TICK)
+        whole = is_quote(bests)
         if not whole.all():
             known_ns, bests, values = known_ns[whole], bests[whole], values[whole]
         if len(known_ns):
-            self._pieces.append(_Piece(instrument, known_ns, np.ascontiguousarray(bests), values))
+            bests = np.ascontiguousarray(bests).view()
+            bests.flags.writeable = False  # as it comes from a cluster's memory: the kernel is to see one type
+            self._pieces.append(_Piece(instrument, known_ns, bests, values))
 
     def lose(self, known_ns: NDArray[np.int64]) -> None:
         """Hand over when we learn of the next gaps of the recording, in order."""

@@ -240,15 +240,14 @@ def _groups(result: BacktestResult, by: str) -> tuple[Group, ...]:
 def _costs(result: BacktestResult) -> Costs:
     """Sums over accounts; what an inverse future paid in coins is valued at its last price."""
     last = {fill.instrument: fill.price / 10**18 for fill in result.fills}
-    fees = funding = turnover = 0.0
+    funding = turnover = 0.0
     for name, account in result.accounts.items():
         quote = last.get(name, 0.0) if account.contract else 1.0
-        fees += as_float(account.fees) * quote
         funding += as_float(account.funding) * quote
         turnover += math.fsum(
             as_float(account.value(fill.size, fill.price)) for fill in result.fills if fill.instrument == name
         )
-    return Costs(fees=fees, funding=funding, turnover=turnover)
+    return Costs(fees=result.fees, funding=funding, turnover=turnover)
 
 
 def _lead(lead: Any) -> Mapping[str, Any]:

@@ -1,10 +1,14 @@
 """What a backtest gives: everything that happened, exactly, and tables of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from msray.backtest.account import Account
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.backtest.account import Account, as_float
 from msray.backtest.config import BacktestConfig
 from msray.backtest.portfolio import Trade
 from msray.backtest.risk import Refusal
@@ -72,6 +76,15 @@ class BacktestResult:
         """What was earned after all costs, as a fraction of the initial capital."""
         return self.final_equity / self.config.initial_capital - 1.0
 
+    @property
+    def fees(self) -> float:
+        """Fees paid, quote units; what an inverse future paid in coins is valued at its last price."""
+        last = {fill.instrument: fill.price / 10**18 for fill in self.fills}
+        return math.fsum(
+            as_float(account.fees) * (last.get(name, 0.0) if account.contract else 1.0)
+            for name, account in self.accounts.items()
+        )
+
     def to_pandas(self) -> "pd.DataFrame":
         """The trades, a row each, times as UTC timestamps."""
         try:
@@ -82,3 +95,17 @@ class BacktestResult:
         for name in ("entry_ns", "exit_ns"):
             table[name.removesuffix("_ns")] = pd.to_datetime(table.pop(name), unit="ns", utc=True)
         return table
+
+
+def binned_returns(result: BacktestResult, begin_ns: int, end_ns: int, bins: int) -> NDArray[np.float64]:
+    """Change of the equity in each of so many equal pieces of a time, as fractions of the initial capital.
+
+    What happened after the end counts to the last piece.
+    """
+    capital = result.config.initial_capital
+    edges = np.linspace(begin_ns, end_ns, bins + 1)[1:]
+    at_ns = np.array([0, *(point.at_ns for point in result.equity)])
+    equity = np.array([capital, *(point.equity for point in result.equity)])
+    last = equity[np.searchsorted(at_ns, edges, side="right") - 1]
+    last[-1] = result.final_equity
+    return np.asarray(np.diff(last, prepend=capital) / capital)

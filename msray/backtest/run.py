@@ -9,12 +9,11 @@ from msray.backtest.market_maker import MarketMaker
 from msray.backtest.report import BacktestReport, make_report
 from msray.backtest.result import BacktestResult
 from msray.backtest.scoring import score_signals
-from msray.backtest.strategy import Strategy
+from msray.backtest.strategy import MakeStrategy
 from msray.backtest.tape import Tape, TwoClocks
 from msray.backtest.variants import judge_trials
 from msray.errors import UsageError
 
-MakeStrategy = Callable[[BacktestConfig], Strategy]
 STRATEGIES: Mapping[str, MakeStrategy] = {
     "follower": SignalFollower,
     "maker": lambda config: MarketMaker(config.maker),

@@ -1,5 +1,6 @@
 """What a strategy is: told of signals, fills and times, it places orders at a desk."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -161,3 +162,7 @@ class Strategy:
 
     def on_halt(self, desk: Desk) -> None:
         """Trading has ended; only orders that make positions smaller pass now."""
+
+
+MakeStrategy = Callable[[BacktestConfig], Strategy]
+"""Makes a new strategy for a configuration."""

@@ -10,24 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.result import BacktestResult
+from msray.backtest.result import BacktestResult, binned_returns
 from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio
 from msray.evaluation import probability_of_backtest_overfitting as overfitting_of
 
 BINS = 160
 """Pieces of equal length into which the time of a backtest is cut, a return each."""
 BLOCKS = 8
-
-
-def binned_returns(result: BacktestResult, begin_ns: int, end_ns: int) -> NDArray[np.float64]:
-    """Change of the equity in each piece of a time, as fractions of the initial capital."""
-    capital = result.config.initial_capital
-    edges = np.linspace(begin_ns, end_ns, BINS + 1)[1:]
-    at_ns = np.array([0, *(point.at_ns for point in result.equity)])
-    equity = np.array([capital, *(point.equity for point in result.equity)])
-    last = equity[np.searchsorted(at_ns, edges, side="right") - 1]
-    last[-1] = result.final_equity
-    return np.asarray(np.diff(last, prepend=capital) / capital)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +64,7 @@ def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin
         The time they cover.
     """
     results = [chosen, *others]
-    returns = np.column_stack([binned_returns(result, begin_ns, end_ns) for result in results])
+    returns = np.column_stack([binned_returns(result, begin_ns, end_ns, BINS) for result in results])
     different = np.unique(returns, axis=1)
     return Trials(
         net_returns=tuple(result.net_return for result in results),

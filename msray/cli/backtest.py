@@ -4,7 +4,8 @@ import hashlib
 import importlib.util
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,9 @@ from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest import BacktestConfig, BacktestReport, Group, MakeStrategy
+    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, Tape
+    from msray.backtest.run import RunAll
+    from msray.cli.settings import Settings
     from msray.prediction import DetectionConfig
 
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
@@ -34,6 +37,10 @@ def backtest(  # noqa: PLR0913 (a flag each)
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     runs: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the run folder goes; else runs_dir.")] = None,
+    on_ray: Annotated[bool, typer.Option("--on-ray", help="Run the trials side by side on Ray.")] = False,
+    address: Annotated[
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster for that; else one that runs here.")
+    ] = None,
 ) -> None:
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
 
@@ -44,6 +51,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     """
     from msray.backtest import backtest as run_backtest
     from msray.backtest import report_page
+    from msray.backtest.run import run_all
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -53,9 +61,10 @@ def backtest(  # noqa: PLR0913 (a flag each)
 
     out: Output = context.obj
     make = load_strategy(strategy)
-    assumed = assumptions(config, clock_correction_ms)
+    assumed, settings = assumptions(config, clock_correction_ms), load_settings(config)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
+    run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,
@@ -65,7 +74,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
             until_ns=None if until is None else parse_time(until),
             progress=progress,
         )
-    report = run_backtest(tapes, assumed, strategy=make)
+    report = run_backtest(tapes, assumed, strategy=make, run=run)
     made_of = {
         "strategy": strategy,
         "files": sorted(file.name for file in opened.files),
@@ -74,7 +83,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     }
     run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
     page = report_page(report, tapes, run_id=run_id)
-    where, sections = runs or load_settings(config).runs_dir, {"detection": words}
+    where, sections = runs or settings.runs_dir, {"detection": words}
     folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
     out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
@@ -102,6 +111,33 @@ def assumptions(config: Path | None, clock_correction_ms: float | None) -> "Back
         return type(said).model_validate({**said.model_dump(), "clock_correction_ms": clock_correction_ms})
     except ValidationError as error:
         raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Whether an option was given on the command line, not by a variable."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _on_cluster(context: typer.Context, settings: "Settings", address: str | None) -> "RunAll":
+    """What runs backtests on the cluster named, else on the one started here, else on one that ends with this."""
+    from msray.cli.live import keep_ray_quiet, running_address
+    from msray.on_ray import session
+    from msray.on_ray.backtests import run_all_on_ray, store_bytes_for
+
+    keep_ray_quiet(context, context.obj)
+    known = running_address(settings, address)
+    if known is not None:
+        session.join(known)
+        return run_all_on_ray
+
+    def run(
+        tapes: "Sequence[Tape]", configs: "Sequence[BacktestConfig]", make: "MakeStrategy"
+    ) -> "list[BacktestResult]":
+        session.start_local(cpus=os.cpu_count(), store_bytes=store_bytes_for(tapes))
+        return run_all_on_ray(tapes, configs, make)
+
+    return run
 
 
 def load_strategy(name: str) -> "MakeStrategy":

@@ -53,7 +53,7 @@ def live(  # noqa: PLR0913 (a flag each)
     from msray.on_ray import live as running
 
     out: Output = context.obj
-    _quiet(context, out)
+    keep_ray_quiet(context, out)
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
@@ -62,7 +62,7 @@ def live(  # noqa: PLR0913 (a flag each)
     stays = until_end or seconds is not None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _alone(settings.state_dir), contextlib.ExitStack() as end:
-        address = _address(settings, address)
+        address = running_address(settings, address)
         starts_head = address is None
         end.callback(_leave, settings, stops_head=starts_head)
         session.join(address or head.start_head(settings.state_dir).address)
@@ -91,7 +91,7 @@ def status(
     from msray.on_ray import live as running
 
     out: Output = context.obj
-    _quiet(context, out)
+    keep_ray_quiet(context, out)
     _join(load_settings(config), address)
     while True:
         _tell(out, running.look(), running.supervised())
@@ -110,7 +110,7 @@ def down(
     from msray.on_ray import live as running
 
     out: Output = context.obj
-    _quiet(context, out)
+    keep_ray_quiet(context, out)
     settings = load_settings(config)
     with contextlib.ExitStack() as end:
         end.callback(_leave, settings, stops_head=address is None)
@@ -177,7 +177,7 @@ def _alone(state_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-def _address(settings: "Settings", address: str | None) -> str | None:
+def running_address(settings: "Settings", address: str | None) -> str | None:
     """Of the cluster that was named, else of the one that was started here, if it runs."""
     from msray.on_ray import head
 
@@ -185,7 +185,7 @@ def _address(settings: "Settings", address: str | None) -> str | None:
     return known.address if known else address
 
 
-def _quiet(context: typer.Context, out: Output) -> None:
+def keep_ray_quiet(context: typer.Context, out: Output) -> None:
     """Keep Ray's own words off stdout, those among them that it says while it is being left."""
     from msray.on_ray import session
 
@@ -196,7 +196,7 @@ def _quiet(context: typer.Context, out: Output) -> None:
 def _join(settings: "Settings", address: str | None) -> None:
     from msray.on_ray import session
 
-    address = _address(settings, address)
+    address = running_address(settings, address)
     if address is None:
         raise UnavailableError(f"nothing runs from {settings.state_dir}", hint="msray live starts it")
     session.join(address)

@@ -105,6 +105,12 @@ class Records:
         kernels.gather_levels(self.messages, self.levels, messages, levels)
         return Records(messages, levels)
 
+    def read_only(self) -> "Records":
+        """The same records, which cannot be changed through these; kernels see one type, whoever owns the memory."""
+        messages, levels = self.messages.view(), self.levels.view()
+        messages.flags.writeable = levels.flags.writeable = False
+        return Records(messages, levels)
+
     def by_instrument(self, instruments: int) -> list[tuple[int, "Records"]]:
         """The records of each of so many instruments that has any, in the order in which they arrived."""
         if len(self) == 0:

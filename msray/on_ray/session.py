@@ -16,17 +16,33 @@ NAMESPACE = "msray"
 LEDGER, BOARD, SUPERVISOR = "msray-ledger", "msray-board", "msray-supervisor"
 API_APP = "api"
 KNOCK_S = 5.0
+STORE_BYTES = 200 << 20
 
 
-def start_local(*, dashboard: bool = False) -> str:
-    """A cluster of its own in the foreground: it ends with this process. The URL of its dashboard, if any."""
+def start_local(*, dashboard: bool = False, cpus: int | None = None, store_bytes: int = STORE_BYTES) -> str:
+    """A cluster of its own in the foreground: it ends with this process.
+
+    Parameters
+    ----------
+    dashboard
+        Whether it has Ray's.
+    cpus
+        Tasks that run at once; by default as many as there are processors, and 4 at least.
+    store_bytes
+        Size of the memory that its processes share.
+
+    Returns
+    -------
+    str
+        URL of the dashboard; empty without one.
+    """
     os.environ.update(proxy_ports())
     context = _init(
         address="local",
-        num_cpus=max(4, os.cpu_count() or 1),
+        num_cpus=cpus or max(4, os.cpu_count() or 1),
         include_dashboard=dashboard,
         dashboard_host="127.0.0.1",
-        object_store_memory=200 << 20,
+        object_store_memory=store_bytes,
     )
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 

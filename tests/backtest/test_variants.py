@@ -5,9 +5,9 @@ import pytest
 
 from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
-from msray.backtest.result import EquityPoint
+from msray.backtest.result import EquityPoint, binned_returns
 from msray.backtest.strategy import Strategy
-from msray.backtest.variants import BINS, binned_returns, judge_trials
+from msray.backtest.variants import BINS, judge_trials
 
 NOTHING = BacktestingEngine(BacktestConfig(), Strategy()).finish()
 END_NS = BINS * 10
@@ -22,7 +22,7 @@ def earning(per_bin):
 def test_a_bin_holds_what_was_earned_in_it():
     earned = np.random.default_rng(1).normal(0, 0.001, BINS)
 
-    assert binned_returns(earning(earned), 0, END_NS) == pytest.approx(earned, abs=1e-12)
+    assert binned_returns(earning(earned), 0, END_NS, BINS) == pytest.approx(earned, abs=1e-12)
 
 
 def test_trials_that_do_the_same_are_one_trial():

@@ -128,3 +128,21 @@ def test_a_percentage_that_should_be_a_fraction_is_refused_by_name(
 
     assert said.code == 2
     assert f"backtest.{key}" in said.err
+
+
+@pytest.mark.ray
+def test_on_ray_a_strategy_of_ones_own_says_the_same(msray: Msray, recording: Path) -> None:
+    words = ("backtest", recording, "--strategy", "own.py:BuyOnce", "--json")
+
+    on_ray, here = msray(*words, "--on-ray"), msray(*words)
+
+    assert on_ray.code == 0
+    assert on_ray.document == here.document
+
+
+@pytest.mark.ray
+def test_a_cluster_that_is_not_there_is_said_at_once(msray: Msray, recording: Path) -> None:
+    said = msray("backtest", recording, "--address", "127.0.0.1:1")
+
+    assert said.code == 4
+    assert "no Ray cluster at 127.0.0.1:1" in said.err

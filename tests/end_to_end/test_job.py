@@ -1,8 +1,11 @@
-"""Live detection as a Ray job, from a fresh clone."""
+"""Live detection and a backtest as Ray jobs, from a fresh clone."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,13 +19,30 @@ NAME = "binance_usdm:AAAUSDT"
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
-def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
-    clone, port, dashboard, api = tmp_path / "clone", free_port(), free_port(), free_port()
+@dataclass(frozen=True)
+class Head:
+    """A cluster that takes jobs, from a clone of this repository."""
+
+    clone: Path
+    address: str
+    environment: dict[str, str]
+
+    def submit(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a job to its end."""
+        command = [RAY, "job", "submit", "--address", self.address, "--working-dir", ".", "--", "python", *words]
+        return eventually(lambda: _submitted(command, self.clone, self.environment), 60)
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    folder, port, dashboard = tmp_path_factory.mktemp("jobs"), free_port(), free_port()
+    clone = folder / "clone"
     subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(clone)], check=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as with the environment activated
-    ours = environment(PATH=path, MSRAY_STATE_DIR=str(tmp_path / "state"), MSRAY_API__PORT=str(api)) | _switches()
+    api = {"MSRAY_STATE_DIR": str(folder / "state"), "MSRAY_API__PORT": str(free_port())}
+    ours = environment(PATH=path, **api) | _switches()
     subprocess.run([RAY, "get-auth-token", "--generate"], check=False, capture_output=True)
-    head = subprocess.Popen(
+    process = subprocess.Popen(
         [RAY, "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=4"],
         env=ours,
         stdout=subprocess.DEVNULL,
@@ -31,20 +51,32 @@ def test_a_job_starts_what_goes_on_after_it(tmp_path: Path) -> None:
     try:
         address = f"http://127.0.0.1:{dashboard}"
         eventually(lambda: _answers(address), 60)
-        with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
-            words = [RAY, "job", "submit", "--address", address, "--working-dir", ".", "--", "python", "jobs/live.py"]
-            words += ["--instruments", NAME, "--endpoint", endpoint]
-            done = eventually(lambda: _submitted(words, clone, ours), 60)
-
-            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-            assert "1 books synced" in done.stdout
-            book = f"http://127.0.0.1:{api}/api/v1/books/{NAME}"
-            first = get(book)
-            eventually(lambda: get(book)["update_id"] > first["update_id"], 10)
-            assert (tmp_path / "state" / "ledger.db").exists()
+        yield Head(clone, address, ours)
     finally:
-        kill(family(head.pid))
-        head.wait()
+        kill(family(process.pid))
+        process.wait()
+
+
+def test_a_job_starts_what_goes_on_after_it(head: Head) -> None:
+    with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
+        done = head.submit("jobs/live.py", "--instruments", NAME, "--endpoint", endpoint)
+
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        assert "1 books synced" in done.stdout
+        book = f"http://127.0.0.1:{head.environment['MSRAY_API__PORT']}/api/v1/books/{NAME}"
+        first = get(book)
+        eventually(lambda: get(book)["update_id"] > first["update_id"], 10)
+        assert (Path(head.environment["MSRAY_STATE_DIR"]) / "ledger.db").exists()
+
+
+def test_a_backtest_is_a_job(head: Head, data_dir: Path) -> None:
+    recording = data_dir.resolve() / "binance_2024-08-08_multi_venue" / "usdm" / "btcusdt_20240808.gz"
+
+    done = head.submit("jobs/backtest.py", str(recording), "--clock-correction-ms", "1300", "--json")
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (document,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"schema"'))
+    assert document["data"]["trials"] == 27
 
 
 def _switches() -> dict[str, str]:

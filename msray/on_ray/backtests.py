@@ -1,0 +1,103 @@
+"""Backtests side by side on a cluster: what all read is put there once, what each gives comes back when it is done.
+
+The functions here are what ``run=`` takes in :func:`msray.store.grid_log.run_grid` and :func:`msray.backtest.backtest`;
+this process must have joined a cluster (``session.py``).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ray
+
+from msray.backtest.config import BacktestConfig
+from msray.backtest.engine import BacktestingEngine
+from msray.backtest.grid import Cell, CellResult, Keep, run_cell
+from msray.backtest.result import BacktestResult
+from msray.backtest.stage import Stage
+from msray.backtest.strategy import MakeStrategy
+from msray.backtest.tape import Tape
+from msray.errors import UnavailableError
+from msray.on_ray.calls import answer_now
+from msray.on_ray.session import STORE_BYTES
+
+RETRIES = 1
+"""So often is a task given to another worker when its own dies."""
+
+
+def run_on_ray(stage: Stage, parts: Sequence[Sequence[Cell]], strategy: MakeStrategy, keep: Keep) -> None:
+    """Run groups of cells as tasks; see :data:`~msray.backtest.grid.RunGroups`.
+
+    A group whose workers die is run in halves, until it is known which cell no worker survives; that one's result says
+    so. Whatever ends this, an interrupt among it, cancels what still runs; what has been kept is kept.
+    """
+    parts = list(parts)
+    for number, task in _as_they_end(_run_group, (stage, strategy), parts):
+        cells = parts[number]
+        try:
+            keep(answer_now(task, None))
+        except UnavailableError as error:
+            if len(cells) == 1:
+                keep([CellResult(key=cells[0].key, problem=f"no worker survives it: {error}")])
+            else:
+                parts += [cells[: len(cells) // 2], cells[len(cells) // 2 :]]
+
+
+def run_all_on_ray(
+    tapes: Sequence[Tape], configs: Sequence[BacktestConfig], strategy: MakeStrategy
+) -> list[BacktestResult]:
+    """Run configurations side by side, a task each; see :data:`~msray.backtest.run.RunAll`.
+
+    Raises
+    ------
+    MsrayError
+        What one of them raised.
+    UnavailableError
+        If the workers of one died again and again.
+    """
+    found = {n: answer_now(task, None) for n, task in _as_they_end(_run_whole, (tuple(tapes), strategy), configs)}
+    return [found[number] for number in range(len(configs))]
+
+
+def store_bytes_for(tapes: Sequence[Tape]) -> int:
+    """Size of the shared memory of a cluster that is to hold tapes, beside what it needs anyway."""
+    arrays = ((t.records.messages, t.records.levels, t.row_message, t.bests, t.values, t.signal_message) for t in tapes)
+    return STORE_BYTES + 2 * sum(array.nbytes for some in arrays for array in some)
+
+
+def _as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """The number of each part and its task, when that has ended; not many more are handed over than can run.
+
+    Parts may be added meanwhile.
+    """
+    put, begun = ray.put(shared), 0
+    running: dict[Any, int] = {}
+    try:
+        while running or begun < len(parts):
+            while begun < len(parts) and len(running) < 2 * _cpus():
+                running[work.remote(put, parts[begun])] = begun
+                begun += 1
+            (ended, *_), _ = ray.wait(list(running))
+            yield running.pop(ended), ended
+    finally:
+        for task in running:
+            ray.cancel(task)
+
+
+def _cpus() -> float:
+    """Of the whole cluster, which may grow meanwhile."""
+    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return total.get("CPU", 1.0)
+
+
+def _group(shared: tuple[Stage, MakeStrategy], cells: Sequence[Cell]) -> list[CellResult]:
+    stage, strategy = shared
+    return [run_cell(stage, cell, strategy) for cell in cells]
+
+
+def _whole(shared: tuple[Sequence[Tape], MakeStrategy], config: BacktestConfig) -> BacktestResult:
+    tapes, strategy = shared
+    return BacktestingEngine(config, strategy(config)).run(tapes)
+
+
+_run_group = ray.remote(num_cpus=1, max_retries=RETRIES)(_group)
+_run_whole = ray.remote(num_cpus=1, max_retries=RETRIES)(_whole)

@@ -1,0 +1,223 @@
+"""Backtests on a cluster: the same as in one process, whatever dies meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import ray
+
+from msray.backtest import BacktestConfig, BacktestResult, SignalFollower, backtest
+from msray.backtest.folds import cut_time, span_of
+from msray.backtest.grid import CellResult, grid, make_stage
+from msray.errors import UsageError
+from msray.on_ray import session
+from msray.on_ray.backtests import run_all_on_ray, run_on_ray
+from msray.store.grid_log import run_grid
+from tests.backtest.planted import INSTRUMENT, leaning_market
+from tests.end_to_end.running import environment
+from tests.feeds.clocks import ManualClock
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
+
+TAPE = leaning_market(7, follows=True, episodes=12)
+CELLS = grid(
+    [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003, 0.004)],
+    [[INSTRUMENT.id]],
+    cut_time(*span_of([TAPE]), 10),
+)
+
+
+class TickingClock(ManualClock):
+    """Each cell takes 50 ms by it."""
+
+    def monotonic_ns(self) -> int:
+        self.pause(0.05)
+        return super().monotonic_ns()
+
+
+SMALL = {"least_s": 0.2, "clock": TickingClock()}
+"""Five pilots, then groups of four."""
+
+
+class Noted(SignalFollower):
+    """Leaves a file for each that is made; those of ``fatal`` end their workers ``most`` times, those behind
+    ``holds`` wait for what never comes.
+    """
+
+    def __init__(
+        self, config: BacktestConfig, folder: Path, fatal: float = 0.0, most: int = 0, holds: int = len(CELLS)
+    ) -> None:
+        super().__init__(config)
+        (folder / f"made-{os.getpid()}-{len(list(folder.iterdir()))}").touch()
+        if config.profit_target_pct == fatal and len(list(folder.glob("died*"))) < most and is_worker():
+            (folder / f"died-{os.getpid()}").touch()
+            os._exit(9)
+        if made(folder) > holds and is_worker():
+            (folder / "gate").open()
+
+
+def is_worker() -> bool:
+    return ray.get_runtime_context().get_task_id() is not None
+
+
+def is_idle() -> bool:
+    return bool(ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"])
+
+
+def made(folder: Path) -> int:
+    return len(list(folder.glob("made*")))
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[CellResult]:
+    return run_grid(make_stage([TAPE], CELLS), CELLS, SignalFollower)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    session.start_local()
+    yield
+    session.leave()
+
+
+def test_a_grid_on_ray_gives_what_it_gives_in_one_process(cluster: None, expected: list[CellResult]) -> None:
+    done: list[int] = []
+
+    found = run_grid(make_stage([TAPE], CELLS), CELLS, SignalFollower, run=run_on_ray, progress=done.append, **SMALL)
+
+    assert found == expected
+    assert sum(result.trades for result in found) > 40
+    assert len(done) > 5
+    assert done[-1] == len(CELLS)
+
+
+def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(cluster: None) -> None:
+    config = BacktestConfig(profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=15.0)
+    ran: list[BacktestResult] = []
+
+    def run(*words: object) -> list[BacktestResult]:
+        ran.extend(run_all_on_ray(*words))
+        return ran
+
+    found = backtest([TAPE], config, run=run)
+
+    assert found.as_dict() == backtest([TAPE], config).as_dict()
+    assert len(ran) == 27
+
+
+def test_what_is_wrong_with_the_tapes_is_said_as_in_one_process(cluster: None) -> None:
+    with pytest.raises(UsageError, match="clock_correction_ms must be at least"):
+        run_all_on_ray([TAPE], [BacktestConfig(clock_correction_ms=-1.0)], SignalFollower)
+
+
+class Telling(SignalFollower):
+    """Says what the process it is in has loaded and compiled."""
+
+    def on_signal(self, signal: object, desk: object) -> None:
+        from msray.backtest import kernels, kernels_quotes
+
+        heavy = {"torch", "pandas", "fastapi", "uvicorn", "sqlalchemy", "sqlite3", "polars"} & sys.modules.keys()
+        compiled = [sum(one.stats.cache_misses.values()) for one in (kernels.advance, kernels_quotes.first_touch)]
+        types = [len(one.signatures) for one in (kernels.advance, kernels_quotes.first_touch)]
+        raise RuntimeError(f"{sorted(heavy)} {compiled} {max(types)}")
+
+
+def test_a_worker_loads_neither_database_nor_web_server_and_compiles_nothing(cluster: None) -> None:
+    found: list[CellResult] = []
+
+    run_on_ray(make_stage([TAPE], CELLS), [CELLS[:20], CELLS[20:]], Telling, found.extend)
+
+    told = {result.problem.partition("RuntimeError: ")[2].partition(" (")[0] for result in found if result.problem}
+    assert told <= {"[] [0, 0] 1", "[] [0, 0] 0"}
+    assert told
+
+
+def test_tapes_are_read_where_they_were_put(cluster: None) -> None:
+    def owners(stage: object) -> list[tuple[bool, bool]]:
+        (tape,) = stage.tapes.values()  # type: ignore[attr-defined]
+        arrays = (tape.records.messages, tape.records.levels, tape.bests, tape.row_message)
+        return [(array.flags.owndata, array.flags.writeable) for array in arrays]
+
+    put = ray.put(make_stage([TAPE], CELLS))
+
+    assert ray.get(ray.remote(owners).remote(put)) == [(False, False)] * 4
+
+
+def test_a_group_whose_worker_dies_is_run_again(cluster: None, tmp_path: Path, expected: list[CellResult]) -> None:
+    dying = partial(Noted, folder=tmp_path, fatal=0.003, most=1)
+
+    found = run_grid(make_stage([TAPE], CELLS), CELLS, dying, run=run_on_ray, **SMALL)
+
+    assert len(list(tmp_path.glob("died*"))) == 1
+    assert found == expected
+
+
+def test_a_cell_that_no_worker_survives_is_named_and_its_neighbours_are_run(
+    cluster: None, tmp_path: Path, expected: list[CellResult]
+) -> None:
+    dying = partial(Noted, folder=tmp_path, fatal=0.003, most=99)
+    found: list[CellResult] = []
+
+    run_on_ray(make_stage([TAPE], CELLS), [CELLS[1:3]], dying, found.extend)
+
+    assert [result.key for result in found if result.problem] == [CELLS[2].key]
+    assert [result for result in found if not result.problem] == [expected[1]]
+
+
+def test_an_interrupt_cancels_what_runs_and_keeps_what_is_done(cluster: None, tmp_path: Path) -> None:
+    stage, path = make_stage([TAPE], CELLS), tmp_path / "grid.jsonl"
+    (tmp_path / "notes").mkdir()
+    noted = partial(Noted, folder=tmp_path / "notes")
+
+    def interrupted(done: int) -> None:
+        if done > 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(stage, CELLS, noted, run=run_on_ray, path=path, progress=interrupted, **SMALL)
+    eventually(is_idle)
+
+    assert len(path.read_text().splitlines()) == 3
+
+
+PROGRAM = """
+import sys
+from functools import partial
+from pathlib import Path
+from msray.on_ray import session
+from tests.on_ray.test_backtests import CELLS, SMALL, TAPE, Noted, make_stage, run_grid, run_on_ray
+session.join(sys.argv[1])
+folder = Path(sys.argv[2])
+noted = partial(Noted, folder=folder / "notes", holds=29)
+run_grid(make_stage([TAPE], CELLS), CELLS, noted, run=run_on_ray, path=folder / "grid.jsonl", **SMALL)
+"""
+
+
+def test_a_grid_whose_driver_was_killed_goes_on_where_it_was(
+    cluster: None, tmp_path: Path, expected: list[CellResult]
+) -> None:
+    path, notes, address = tmp_path / "grid.jsonl", tmp_path / "notes", ray.get_runtime_context().gcs_address
+    notes.mkdir()
+    os.mkfifo(notes / "gate")
+    driver = subprocess.Popen([sys.executable, "-c", PROGRAM, address, str(tmp_path)], env=environment())
+    eventually(lambda: path.exists() and path.read_bytes().count(b"\n") > 3 and made(notes) > 29, 60)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    eventually(is_idle, 60)
+    kept = path.read_bytes().rpartition(b"\n")[0].count(b'"key"')
+    for note in notes.glob("made*"):
+        note.unlink()
+
+    found = run_grid(
+        make_stage([TAPE], CELLS), CELLS, partial(Noted, folder=notes, holds=29), run=run_on_ray, path=path
+    )
+
+    assert found == expected
+    assert kept >= 13
+    assert made(notes) == len(CELLS) - kept

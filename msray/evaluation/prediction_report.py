@@ -122,7 +122,8 @@ def evaluate_predictions(
     Notes
     -----
     Intervals of shares are Wilson's, which take rows for independent. All others are from the stationary bootstrap,
-    whose blocks are as long as hits depend on each other, and as labels overlap. Figures stand beside:
+    whose blocks are as long as hits depend on each other, and as labels overlap. Resampled rows have more calibration
+    error than the rows themselves, so that its interval lies high. Figures stand beside:
 
     - precision: the share of hits among all rows; the share among all rows: that at random times, where it is known;
     - area under the ROC curve: 0.5, and average precision: the share of hits, as of a random ranking;

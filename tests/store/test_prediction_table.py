@@ -75,12 +75,12 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
         ({"label": [1], "direction": [1]}, "must have a column score"),
         ({"label": [1], "score": [0.5], "begin_ns": [1]}, "must have a column end_ns"),
         ({"label": [1], "probability_up": [1.0]}, "must have a column probability_down"),
-        ({"label": [5], "score": [0.5]}, "label must hold 0, 1, got 5 in row 0"),
+        ({"label": [5], "score": [0.5]}, "label must be 0 or 1, got 5 in row 0"),
         ({"label": ["yes"], "score": [0.5]}, "label must be numbers"),
         ({"label": [1], "score": ["high"]}, "score must be numbers"),
         ({"label": [1], "score": [None]}, "score must be"),
         ({"label": [1], "probability": [1.5]}, "probability must be 0 to 1"),
-        ({"label": [1], "score": [0.5], "begin_ns": [1.5], "end_ns": [2.5]}, "spans must be integers"),
+        ({"label": [1], "score": [0.5], "begin_ns": [1.5], "end_ns": [2.5]}, "spans must be whole numbers"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_files_name(tmp_path: Path, columns: dict[str, list[Any]], message: str) -> None:

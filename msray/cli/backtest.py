@@ -214,7 +214,8 @@ def _lines(report: "BacktestReport", figures: dict[str, Any]) -> list[str]:
         lead_line,
         f"fees {costs.fees:.2f}, funding {costs.funding:.2f}, turnover {costs.turnover:,.0f}; largest drawdown "
         f"{report.drawdown.depth:.2%}",
-        f"trials {figures['trials']}: best of them {figures['best_trial_net_return']:+.3%}, DSR "
+        f"trials {figures['trials']}, {figures['different_trials']} of them different: the best "
+        f"{figures['best_trial_net_return']:+.3%}, DSR "
         f"{_number(figures['dsr'])}, PBO {_number(figures['pbo'])}",
         report.verdict,
     ]

@@ -9,7 +9,7 @@ SECOND = 1_000_000_000
 
 Share = Annotated[float, Field(gt=0, le=1)]
 MOST_WIDTH = 0.2
-Width = Annotated[float, Field(gt=0, le=MOST_WIDTH)]
+Width = Annotated[float, Field(ge=1e-9, le=MOST_WIDTH)]
 """A fraction of a price: 0.005 is 0.5 %."""
 Rate = Annotated[float, Field(ge=-0.01, le=0.05)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.market import SELL, TRADE, Instrument, Records
+from msray.market import SELL, TRADE, UNSIGNED, Instrument, Records
 
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prints:
-    """Trades of the market, oldest first.
+    """Trades of the market, oldest first; those of which nobody says who was the aggressor are left out.
 
     Attributes
     ----------
@@ -52,8 +52,10 @@ class PrintQueue:
     def feed(self, instrument: Instrument, records: Records, known_ns: Integers) -> None:
         """Hand over the next records, on the grid of ``instrument``, and when each becomes known."""
         of_trades = np.flatnonzero(records.messages["kind"] == TRADE)
+        levels = records.levels[records.messages["begin"][of_trades]]
+        is_signed = (levels["flags"] & UNSIGNED) == 0
+        of_trades, levels = of_trades[is_signed], levels[is_signed]
         if len(of_trades):
-            levels = records.levels[records.messages["begin"][of_trades]]
             is_sell = (levels["flags"] & SELL) != 0
             prints = Prints(instrument, levels["tick"].astype(np.int64), levels["size"].astype(np.int64), is_sell)
             self._pieces.append(_Piece(prints, known_ns[of_trades]))

@@ -132,8 +132,10 @@ class BacktestReport:
             return f"No edge is shown: {earned} {within}."
         luck = self.trials.deflated_sharpe
         if not luck >= 0.95:
-            return f"No edge is shown: {earned} {within}, but {self.trials.count} trials explain it (DSR {luck:.2f})."
-        return f"There is an edge: {earned} {within}, DSR {luck:.2f} among {self.trials.count} trials."
+            return (
+                f"No edge is shown: {earned} {within}, but {self.trials.different} trials explain it (DSR {luck:.2f})."
+            )
+        return f"There is an edge: {earned} {within}, DSR {luck:.2f} among {self.trials.different} trials."
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain mappings and numbers; NaN where one is not defined."""
@@ -169,6 +171,7 @@ class BacktestReport:
             "dsr": self.trials.deflated_sharpe,
             "pbo": None if overfitting is None else overfitting.pbo,
             "trials": self.trials.count,
+            "different_trials": self.trials.different,
             "best_trial_net_return": self.trials.best_net_return,
         }
 

@@ -15,7 +15,8 @@ class Refusal:
     Attributes
     ----------
     limit
-        The limit it would break: a field of :class:`RiskConfig`, or ``halted``.
+        The limit it would break: a field of :class:`RiskConfig`; ``halted``, ``equity`` where there is none left, or
+        ``unknown_order`` where an order to be changed is over.
     text
         The same with the numbers.
     """

@@ -38,15 +38,18 @@ class Trials:
     ----------
     net_returns
         Of all of them, this one's first.
+    different
+        How many of them differ in anything: one that does what another did is no further try.
     deflated_sharpe
         Probability that this one's Sharpe ratio is more than the luckiest of as many worthless ones would have; NaN
         where its equity never moved. Worthless ones differ by chance alone: where trials differ by more, because some
         of them are better, that is not held against the one that is judged.
     overfitting
-        What becomes of the trial that is best in half of the time; None where none of them ever traded.
+        What becomes of the trial that is best in half of the time; None where all did the same.
     """
 
     net_returns: tuple[float, ...]
+    different: int
     deflated_sharpe: float
     overfitting: BacktestOverfitting | None
 
@@ -73,20 +76,27 @@ def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin
     """
     results = [chosen, *others]
     returns = np.column_stack([binned_returns(result, begin_ns, end_ns) for result in results])
-    moved = returns.std(axis=0) > 0
-    ratios = np.divide(returns.mean(axis=0), returns.std(axis=0, ddof=1), out=np.zeros(len(results)), where=moved)
+    different = np.unique(returns, axis=1)
     return Trials(
         net_returns=tuple(result.net_return for result in results),
-        deflated_sharpe=_deflated(returns[:, 0], ratios) if moved[0] else float("nan"),
-        overfitting=overfitting_of(returns, BLOCKS) if moved.sum() > 1 else None,
+        different=different.shape[1],
+        deflated_sharpe=_deflated(returns[:, 0], _ratios(different)) if returns[:, 0].std() > 0 else float("nan"),
+        overfitting=overfitting_of(different, BLOCKS) if different.shape[1] > 1 else None,
     )
 
 
+def _ratios(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sharpe ratio of each column, 0 where it never moved."""
+    mean, deviation = returns.mean(axis=0), returns.std(axis=0, ddof=1)
+    return np.asarray(np.divide(mean, deviation, out=np.zeros(len(mean)), where=deviation > 0))
+
+
 def _deflated(returns: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:
+    """Deflated Sharpe ratio of a series among trials of these ratios."""
     figures = measure_performance(1.0 + np.append(0.0, np.cumsum(returns)))
     by_chance = 1.0 / (len(returns) - 1)
     return deflated_sharpe_ratio(
-        float(ratios[0]),
+        float(_ratios(returns[:, None])[0]),
         len(returns),
         trials=len(ratios),
         variance=min(float(ratios.var(ddof=1)), by_chance) if len(ratios) > 1 else by_chance,

@@ -2,13 +2,15 @@
 
 import hashlib
 import importlib.util
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.arguments import PATHS
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
@@ -22,7 +24,7 @@ _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 def backtest(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
@@ -50,10 +52,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     from msray.store.runs import new_run_id, write_run
 
     out: Output = context.obj
-    make = _strategy(strategy)
-    settings = load_settings(config)
-    said = settings.backtest
-    assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    make = load_strategy(strategy)
+    assumed = assumptions(config, clock_correction_ms)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
     with show_progress(out, "replay", opened) as progress:
@@ -66,32 +66,45 @@ def backtest(  # noqa: PLR0913 (a flag each)
             progress=progress,
         )
     report = run_backtest(tapes, assumed, strategy=make)
-    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, opened.files))
+    made_of = {
+        "strategy": strategy,
+        "files": sorted(file.name for file in opened.files),
+        "calibrations": {name: one.digest for name, one in sorted(known.items())},
+        "until": until,
+    }
+    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
     page = report_page(report, tapes, run_id=run_id)
-    folder = write_run(runs or settings.runs_dir, report, page, run_id=run_id, sections={"detection": words})
-    out.data({"run_folder": folder, **report.as_dict(), "problems": opened.problems})
+    where, sections = runs or load_settings(config).runs_dir, {"detection": words}
+    folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
+    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
     out.note(f"{folder / 'report.html'}")
     for problem in opened.problems:
         out.note(problem)
 
 
-def _digest(config: "BacktestConfig", words: "DetectionConfig", files: Iterable[Path]) -> str:
-    """Of what went in: the same backtest of the same files has the same."""
-    text = "\n".join([config.model_dump_json(), words.words_digest(), *sorted(file.name for file in files)])
+def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping[str, Any]) -> str:
+    """Of what was assumed and of the names of what went in."""
+    text = "\n".join([config.model_dump_json(), words.words_digest(), json.dumps(made_of, sort_keys=True)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":
+def assumptions(config: Path | None, clock_correction_ms: float | None) -> "BacktestConfig":
+    """The section ``backtest`` of the configuration, with another correction of the clock if one is given."""
     from pydantic import ValidationError
 
+    from msray.cli.settings_file import load_settings
+
+    said = load_settings(config).backtest
+    if clock_correction_ms is None:
+        return said
     try:
-        return type(config).model_validate({**config.model_dump(), "clock_correction_ms": clock_correction_ms})
+        return type(said).model_validate({**said.model_dump(), "clock_correction_ms": clock_correction_ms})
     except ValidationError as error:
         raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
 
 
-def _strategy(name: str) -> "MakeStrategy":
+def load_strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
     from msray.backtest import STRATEGIES, Strategy
 

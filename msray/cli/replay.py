@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import check_outputs, speed_of
+from msray.cli.arguments import PATHS, check_outputs, speed_of
 from msray.cli.output import Output
 from msray.errors import UsageError
 
@@ -35,7 +35,7 @@ _COLUMNS = (
 
 def replay(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, LOBSTER days, lakes, a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     speed: Annotated[str, typer.Option(help="10x, 0.5, or max: as fast as it goes.")] = "max",
     from_: Annotated[str | None, typer.Option("--from", help="Local time from which signals are told.")] = None,

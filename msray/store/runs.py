@@ -115,7 +115,13 @@ def new_run_id(now_ns: int, digest: str) -> str:
 
 
 def write_run(
-    folder: Path, report: BacktestReport, page: str, *, run_id: str, sections: Mapping[str, BaseModel] | None = None
+    folder: Path,
+    report: BacktestReport,
+    page: str,
+    *,
+    run_id: str,
+    sections: Mapping[str, BaseModel] | None = None,
+    made_of: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a run's folder.
 
@@ -131,6 +137,8 @@ def write_run(
         As :func:`new_run_id` makes it.
     sections
         More of the configuration, by section: ``detection``.
+    made_of
+        What went in beside the configuration, for ``metrics.json``: strategy, files.
 
     Returns
     -------
@@ -149,7 +157,7 @@ def write_run(
         said = {**(sections or {}), "backtest": report.result.config}
         tree = {name: one.model_dump(mode="json") for name, one in said.items()}
         _write(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
-        metrics = {"schema": SCHEMA, "run_id": run_id, **_plain(report.as_dict())}
+        metrics = {"schema": SCHEMA, "run_id": run_id, **(made_of or {}), **_plain(report.as_dict())}
         _write(partial / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
         _write(partial / "report.html", page)
         for name, schema, columns in _tables(report.result):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import SECOND
-from msray.backtest.page_html import Markup, element, together
+from msray.backtest.page.html import Markup, element, together
 
 Floats = NDArray[np.float64]
 Tick = tuple[float, str]
@@ -228,7 +228,7 @@ def time_ticks(begin_ns: int, end_ns: int, most: int) -> tuple[list[Tick], str]:
 def _apart(bounds: tuple[float, float]) -> tuple[float, float]:
     """Bounds that are not the same number."""
     low, high = bounds
-    if abs(high - low) > 1e-12 * max(abs(low), abs(high)):
+    if abs(high - low) > max(1e-12 * max(abs(low), abs(high)), 1e-100):
         return low, high
     room = abs(low) * 1e-3 or 1.0
     return low - room, high + room

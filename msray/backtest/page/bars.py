@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from msray.backtest import page_words as words
-from msray.backtest.page_html import Markup
-from msray.backtest.page_svg import Floats, Plot, percent_ticks, ticks
+from msray.backtest.page import words as words
+from msray.backtest.page.html import Markup
+from msray.backtest.page.svg import Floats, Plot, percent_ticks, ticks
 from msray.evaluation import BacktestOverfitting, LeadTimes, PrecisionAtK
 
 SIZE = (460.0, 270.0)

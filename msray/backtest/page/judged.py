@@ -1,11 +1,11 @@
 """What a report shows of its own worth: signals beside chance, the backtest beside other trials, folds."""
 
-from msray.backtest import page_words as words
-from msray.backtest.page_bars import lead_chart, overfitting_chart, precision_chart, trials_chart
-from msray.backtest.page_folds import fold_diagram, fold_legend
-from msray.backtest.page_html import Markup, element, table, together, undefined
-from msray.backtest.page_key import NEVER_MOVED, NONE_TRADED, NOT_JUDGED, no_lead
-from msray.backtest.page_shown import Shown, figure, note, pair, twice
+from msray.backtest.page import words as words
+from msray.backtest.page.bars import lead_chart, overfitting_chart, precision_chart, trials_chart
+from msray.backtest.page.folds import fold_diagram, fold_legend
+from msray.backtest.page.html import Markup, element, table, together, undefined
+from msray.backtest.page.key import NEVER_MOVED, NONE_TRADED, NOT_JUDGED, no_lead
+from msray.backtest.page.shown import Shown, figure, note, pair, twice
 from msray.evaluation import PurgedKFold
 
 LEAST_LABELS = 10

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from msray.backtest.page_html import Markup, element, together, undefined
-from msray.backtest.page_words import (
+from msray.backtest.page.html import Markup, element, together, undefined
+from msray.backtest.page.words import (
     amount,
     chance,
     counted,

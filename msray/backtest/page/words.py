@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from msray.backtest.config import SECOND
-from msray.backtest.page_html import undefined
+from msray.backtest.page.html import undefined
 
 
 def percent(share: float) -> str:

@@ -11,7 +11,7 @@ import pytest
 from msray.backtest.config import BacktestConfig
 from msray.backtest.follower import SignalFollower
 from msray.backtest.page import report_page
-from msray.backtest.page_charts import MOST_MARKS
+from msray.backtest.page.charts import MOST_MARKS
 from msray.backtest.portfolio import Trade
 from msray.backtest.report import make_report
 from msray.backtest.result import EquityPoint

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from msray.backtest import page_words as words
-from msray.backtest.page_html import Markup, from_user, table, together
-from msray.backtest.page_shown import Shown
+from msray.backtest.page import words as words
+from msray.backtest.page.html import Markup, from_user, table, together
+from msray.backtest.page.shown import Shown
 
 
 def recordings(shown: Shown) -> Markup:

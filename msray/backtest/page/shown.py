@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from msray.backtest.page_charts import Period, Times
-from msray.backtest.page_html import Markup, element, together
+from msray.backtest.page.charts import Period, Times
+from msray.backtest.page.html import Markup, element, together
 from msray.backtest.report import BacktestReport
 from msray.backtest.tape import Tape, TwoClocks
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from msray.backtest import page_words as words
 from msray.backtest.config import SECOND
-from msray.backtest.page_bars import cost_chart
-from msray.backtest.page_book import book_history
-from msray.backtest.page_charts import (
+from msray.backtest.page import words as words
+from msray.backtest.page.bars import cost_chart
+from msray.backtest.page.book import book_history
+from msray.backtest.page.charts import (
     MOST_MARKS,
     drawdown_chart,
     equity_chart,
@@ -16,10 +16,10 @@ from msray.backtest.page_charts import (
     price_chart,
     trade_legend,
 )
-from msray.backtest.page_heatmap import book_chart, full_colour
-from msray.backtest.page_html import Markup, element, from_user, table, together, undefined
-from msray.backtest.page_key import NO_TRADE
-from msray.backtest.page_shown import Shown, figure, note, pair, twice
+from msray.backtest.page.heatmap import book_chart, full_colour
+from msray.backtest.page.html import Markup, element, from_user, table, together, undefined
+from msray.backtest.page.key import NO_TRADE
+from msray.backtest.page.shown import Shown, figure, note, pair, twice
 from msray.backtest.portfolio import Trade
 from msray.backtest.report import Group
 from msray.backtest.scoring import read_market

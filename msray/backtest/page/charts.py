@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest import page_words as words
 from msray.backtest.config import SECOND
-from msray.backtest.page_html import Markup, element
-from msray.backtest.page_svg import SHAPES, Floats, Plot, envelope, percent_ticks, ticks, time_ticks
+from msray.backtest.page import words as words
+from msray.backtest.page.html import Markup, element
+from msray.backtest.page.svg import SHAPES, Floats, Plot, envelope, percent_ticks, ticks, time_ticks
 from msray.backtest.portfolio import Trade
 
 Times = NDArray[np.int64]

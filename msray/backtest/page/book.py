@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import SECOND
-from msray.backtest.page_charts import Period, Times
-from msray.backtest.page_svg import Floats
+from msray.backtest.page.charts import Period, Times
+from msray.backtest.page.svg import Floats
 from msray.backtest.portfolio import Trade
 from msray.backtest.tape import Tape
 from msray.book import L2Book

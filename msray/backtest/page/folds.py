@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.page_charts import Period, legend, over_time
-from msray.backtest.page_html import Markup
+from msray.backtest.page.charts import Period, legend, over_time
+from msray.backtest.page.html import Markup
 from msray.evaluation import Role
 
 MOST_FOLDS = 20

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from msray.backtest import page_facts, page_judged, page_trading
-from msray.backtest import page_words as words
-from msray.backtest.page_html import Markup, element, from_user, together
-from msray.backtest.page_key import key_figures
-from msray.backtest.page_shown import Shown
-from msray.backtest.page_style import STYLE
+from msray.backtest.page import facts, judged, trading
+from msray.backtest.page import words as words
+from msray.backtest.page.html import Markup, element, from_user, together
+from msray.backtest.page.key import key_figures
+from msray.backtest.page.shown import Shown
+from msray.backtest.page.style import STYLE
 from msray.backtest.report import BacktestReport
 from msray.backtest.tape import Tape
 
@@ -65,17 +65,17 @@ def report_page(report: BacktestReport, tapes: Sequence[Tape], *, run_id: str = 
 
 
 def _sections(shown: Shown) -> list[tuple[str, str, Markup]]:
-    facts = [page_facts.recordings(shown), page_facts.events(shown), page_facts.assumptions(shown)]
+    about = [facts.recordings(shown), facts.events(shown), facts.assumptions(shown)]
     return [
-        ("equity", "Equity and drawdown", page_trading.equity(shown)),
-        ("prices", "Trades on the price", page_trading.prices(shown)),
-        ("trades", "Trades", page_trading.trades(shown)),
-        ("costs", "Costs", page_trading.costs(shown)),
-        ("signals", "Signals", page_judged.signals(shown)),
-        ("trials", "Trials and overfitting", page_judged.trials(shown)),
-        ("book", "Order book around the largest trade", page_trading.book(shown)),
-        ("folds", "Folds", page_judged.folds(shown)),
-        ("sources", "Recordings, orders and assumptions", together(facts)),
+        ("equity", "Equity and drawdown", trading.equity(shown)),
+        ("prices", "Trades on the price", trading.prices(shown)),
+        ("trades", "Trades", trading.trades(shown)),
+        ("costs", "Costs", trading.costs(shown)),
+        ("signals", "Signals", judged.signals(shown)),
+        ("trials", "Trials and overfitting", judged.trials(shown)),
+        ("book", "Order book around the largest trade", trading.book(shown)),
+        ("folds", "Folds", judged.folds(shown)),
+        ("sources", "Recordings, orders and assumptions", together(about)),
     ]
 
 

@@ -7,12 +7,12 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest import page_words as words
 from msray.backtest.config import SECOND
-from msray.backtest.page_book import COLUMNS, BookHistory
-from msray.backtest.page_charts import Times, over_time, trade_marks
-from msray.backtest.page_html import Markup
-from msray.backtest.page_svg import TOP, Plot, hint, place, ticks
+from msray.backtest.page import words as words
+from msray.backtest.page.book import COLUMNS, BookHistory
+from msray.backtest.page.charts import Times, over_time, trade_marks
+from msray.backtest.page.html import Markup
+from msray.backtest.page.svg import TOP, Plot, hint, place, ticks
 from msray.backtest.portfolio import Trade
 from msray.backtest.tape import Tape
 from msray.market import REGRID, SELL, TRADE

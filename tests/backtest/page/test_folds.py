@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from msray.backtest.page_folds import KINDS, MOST_FOLDS, fold_diagram
+from msray.backtest.page.folds import KINDS, MOST_FOLDS, fold_diagram
 from msray.evaluation import CombinatorialPurgedCV, PurgedKFold, PurgedWalkForward, Role
 
 SECOND = 1_000_000_000

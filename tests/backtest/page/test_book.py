@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msray.backtest.page_book import COLUMNS, LEAST_S, MARGIN_STEPS, MOST_S, around, book_history
-from msray.backtest.page_heatmap import book_chart, full_colour, png
+from msray.backtest.page.book import COLUMNS, LEAST_S, MARGIN_STEPS, MOST_S, around, book_history
+from msray.backtest.page.heatmap import book_chart, full_colour, png
 from msray.backtest.portfolio import Trade
 from msray.book import L2Book
 from msray.market import ASK, GAP, REFRESH, REGRID, SNAPSHOT

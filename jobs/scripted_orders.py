@@ -12,7 +12,7 @@ from msray.backtest.engine import BacktestingEngine
 from msray.backtest.exchange import Reports, SimulatedVenue
 from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Desk, Strategy
-from msray.backtest.tape import Tape, TwoClocks
+from msray.backtest.tape import Tape, TwoClocks, check_clocks
 from msray.market import DEPTH, OrderKind, ReportKind, Side
 
 Rows = NDArray[np.int64]
@@ -71,7 +71,7 @@ class Market:
         self.config = BacktestConfig(clock_correction_ms=clock_correction_ms)
         clocks = TwoClocks(self.config)
         self.exchange_ns, self.known_ns = clocks.read(chain.log)
-        clocks.check(chain.instrument.id)
+        check_clocks({chain.instrument.id: clocks})
 
     def tape(self) -> Tape:
         """What a backtest needs of it: the best prices after each message, from a book of its own."""
@@ -91,7 +91,7 @@ class Market:
 
 
 def scripted(market: Market, seed: int, *, each_s: float = 0.5, largest: float = 0.01) -> Rows:
-    """Orders of every kind, and cancels of most that rest, near the best prices known when each is sent.
+    """Orders of every kind near the best prices known when each is sent, and cancels after 0.3 to 100 s.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def scripted(market: Market, seed: int, *, each_s: float = 0.5, largest: float =
             tick = far + side.sign * int(rng.choice([0, 0, 1, 5]))
         size = max(1, round((bid_size if near == bid else ask_size) * largest * 10 ** rng.uniform(-1.5, 0)))
         rows.append((at_ns, number, 0, side, kind, tick, size))
-        if kind in (OrderKind.POST_ONLY, OrderKind.LIMIT) and rng.random() < 0.9:
-            rows.append((at_ns + int(rng.uniform(0.5, 20) * 1e9), number, 1, 0, 0, 0, 0))
+        if kind in (OrderKind.POST_ONLY, OrderKind.LIMIT):
+            rows.append((at_ns + int(10 ** rng.uniform(-0.5, 2) * 1e9), number, 1, 0, 0, 0, 0))
     orders = np.array(sorted(rows), np.int64)
     return orders[orders[:, AT_NS] < last_ns]
 

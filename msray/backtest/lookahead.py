@@ -91,6 +91,8 @@ def check_lookahead(
     -----
     What cannot be seen: knowledge of the future that is attached neither to what is read nor to dates and ids, as "sell
     on the third signal" is. A strategy that keeps something from run to run is found by the run that follows another.
+
+    The rows of both recordings are held at once: 520 bytes each with all features.
     """
     found = [_late_calibration(tape, calibrations or {}) for tape in whole]
     diary = None if strategy is None else kept_diary(whole, config, strategy, catches=False)

@@ -225,8 +225,10 @@ def _sides(side: ArrayLike, signals: int) -> NDArray[np.int8]:
 
 
 def _check_ends_of_bars(prices: Prices, times: Ints) -> None:
+    if not len(prices):
+        return
     row = prices.row_at(times)
-    inside = np.flatnonzero((row >= 0) & (prices.at_ns[row] != times)) if len(prices) else row
+    inside = np.flatnonzero((row >= 0) & (prices.at_ns[row] != times))
     if inside.size:
         raise UsageError(
             f"at_ns must be ends of bars, signal {inside[0]} at {times[inside[0]]} is inside one",

@@ -53,6 +53,8 @@ class Recorded:
 
 def time_of(text: str | None) -> int | None:
     """Nanoseconds of a time that was named; None if none was."""
+    if text is None:
+        return None
     from msray.store.ledger_records import parse_time
 
-    return None if text is None else parse_time(text)
+    return parse_time(text)

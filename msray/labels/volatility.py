@@ -75,7 +75,8 @@ def volatility_target(
     known_ns = times // sample_ns * sample_ns
     last, now = np.searchsorted(sampled_ns, known_ns, side="right") - 1, prices.row_at(times)
     age_ns = known_ns - since_ns[last]
-    is_known = (last >= 0) & (now >= 0) & (epoch[now] == epoch[row[last]]) & (age_ns >= half_life_ns)
+    is_priced = (last >= 0) & ~np.isnan(mid[row[last]])  # the sample may be where a gap begins
+    is_known = is_priced & (now >= 0) & (epoch[now] == epoch[row[last]]) & (age_ns >= half_life_ns)
     sums = squares[last] * _left(known_ns - sampled_ns[last], half_life_ns)
     # Those of all steps since the first: one without a new row has a return of 0.
     weights = _gone(age_ns, half_life_ns) / _gone(sample_ns, half_life_ns)

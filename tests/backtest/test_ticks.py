@@ -262,10 +262,10 @@ def test_a_signal_inside_a_bar_is_refused() -> None:
 
 def test_no_signals_or_no_prices_are_no_trades() -> None:
     prices = Prices.of_quotes([0, 10], [1.0, 1.0], [1.0, 1.0])
-    nothing = Prices.of_quotes([], [], [])
-
-    none, unquoted = backtest_ticks(prices, [], 1, FREE), backtest_ticks(nothing, [1, 2], 1, FREE)
+    none = backtest_ticks(prices, [], 1, FREE)
 
     assert (len(none), none.final_equity, none.net_return) == (0, 10_000.0, 0.0)
-    assert (len(unquoted), unquoted.unquoted) == (0, 2)
+    for nothing in (Prices.of_quotes([], [], []), Prices.of_bars([], [[]] * 3, [[]] * 3)):
+        unquoted = backtest_ticks(nothing, [1, 2], 1, FREE)
+        assert (len(unquoted), unquoted.unquoted) == (0, 2)
     assert none.to_pandas().empty

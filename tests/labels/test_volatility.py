@@ -40,6 +40,14 @@ def test_targets_are_those_of_the_definition(
     assert found == pytest.approx(expected, rel=1e-9, abs=0.0, nan_ok=True)
 
 
+def test_a_gap_at_the_sampling_time_leaves_no_target_for_the_price_behind_it() -> None:
+    prices = Prices.of_quotes([5, 9], [NAN, 1000.0], [NAN, 1000.0])
+
+    found = volatility_target(prices, [9], half_life_s=1e-9, horizon_s=1e-9, sample_s=2e-9)
+
+    assert math.isnan(found[0])
+
+
 @settings(max_examples=60)
 @given(data=st.data(), cut_ns=st.integers(0, 100))
 def test_what_comes_after_an_event_changes_nothing(data: st.DataObject, cut_ns: int) -> None:

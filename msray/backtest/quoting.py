@@ -255,7 +255,7 @@ def fit_counts(counts: NDArray[np.float64], *, watched_s: float) -> Intensity:
     if len(n) < 2 or n[0] == n[-1]:
         raise UsageError("arrivals must reach at least two different depths to show how their number falls")
     total = n.sum()
-    logs = np.log(n / watched_s)
+    logs = np.log(n) - math.log(watched_s)
     mean_depth, mean_log = n @ depth / total, n @ logs / total
     off = depth - mean_depth
     decay = -float(n @ (off * (logs - mean_log)) / (n @ (off * off)))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from msray.backtest.quoting import (
@@ -114,6 +114,7 @@ def test_quotes_are_finite_and_wider_the_more_the_market_moves(gamma, volatility
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(1e-3, 1e4), st.floats(1e-3, 5))
+@example(arrivals=0.25, decay=0.2421875)
 def test_exact_exponential_arrivals_give_their_own_intensity(arrivals, decay):
     reached = 1000.0 * arrivals * np.exp(-decay * np.array(DEPTHS_TICKS))
     counts = reached - np.append(reached[1:], 0.0)

@@ -76,7 +76,7 @@ def story(result):
     return result.fills, result.trades, result.answers, result.final_equity, result.orders
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 79), max_size=6, unique=True))
 def test_a_market_fed_in_pieces_gives_what_it_gives_at_once(seed, cuts):
     config = replace_config(EXACT, latency=LatencyConfig(entry_ms=3, response_ms=2, jitter_ms=4), compute_ms=1.0)
@@ -97,7 +97,7 @@ def test_a_market_fed_in_pieces_gives_what_it_gives_at_once(seed, cuts):
     assert story(found) == story(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(10, 79))
 def test_what_comes_later_changes_nothing_before_it(seed, cut):
     """The truncation test: cut the recording anywhere, and all that was known before is the same."""
@@ -115,7 +115,7 @@ def test_what_comes_later_changes_nothing_before_it(seed, cut):
     assert diaries[0] == diaries[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_instruments_do_not_disturb_each_other_whatever_their_order(seed):
     """Two markets at once: each gives the fills that it gives alone, and the order of the tapes does not matter."""
@@ -135,7 +135,7 @@ def test_instruments_do_not_disturb_each_other_whatever_their_order(seed):
         assert mine == [replace(fill, order_id=0) for fill in alone.fills]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 50), st.integers(0, 50))
 def test_no_order_trades_before_it_could_arrive_and_nobody_knows_before_he_could(seed, entry_ms, response_ms):
     config = replace_config(EXACT, latency=LatencyConfig(entry_ms=entry_ms, response_ms=response_ms, jitter_ms=2))
@@ -164,7 +164,7 @@ class Hedger(Scripted):
             self.hedges.append((desk.now_ns, OTHER.id, side, OrderKind.LIMIT, 98 + 4 * side, answer.fill.size))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 20))
 def test_an_order_that_another_instruments_fill_gave_rise_to_arrives_when_it_should(seed, entry_ms):
     """The hedges fill as they do when they are sent at the same times to their instrument alone."""

@@ -14,8 +14,7 @@ from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, Tape
-    from msray.backtest.run import RunAll
+    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, RunAll, Tape
     from msray.cli.settings import Settings
 
 _STRATEGIES = {"follower": "msray.backtest:SignalFollower"}
@@ -45,7 +44,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     and limits are in the section `backtest` of the configuration.
     """
     from msray.backtest import backtest as run_backtest
-    from msray.backtest.run import run_all
+    from msray.backtest import run_all
     from msray.cli.settings_file import load_settings
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes

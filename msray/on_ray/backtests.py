@@ -9,13 +9,18 @@ from typing import Any
 
 import ray
 
-from msray.backtest.config import BacktestConfig
-from msray.backtest.engine import BacktestingEngine
-from msray.backtest.grid import Cell, CellResult, Keep, run_cell
-from msray.backtest.result import BacktestResult
-from msray.backtest.stage import Stage
-from msray.backtest.strategy import MakeStrategy
-from msray.backtest.tape import Tape
+from msray.backtest import (
+    BacktestConfig,
+    BacktestingEngine,
+    BacktestResult,
+    Cell,
+    CellResult,
+    Keep,
+    MakeStrategy,
+    Stage,
+    Tape,
+    run_cell,
+)
 from msray.errors import UnavailableError
 from msray.on_ray.calls import answer_now
 from msray.on_ray.session import STORE_BYTES
@@ -25,7 +30,7 @@ RETRIES = 1
 
 
 def run_on_ray(stage: Stage, parts: Sequence[Sequence[Cell]], strategy: MakeStrategy, keep: Keep) -> None:
-    """Run groups of cells as tasks; see :data:`~msray.backtest.grid.RunGroups`.
+    """Run groups of cells as tasks; see :data:`~msray.backtest.RunGroups`.
 
     A group whose workers die is run in halves, until it is known which cell no worker survives; that one's result says
     so. Whatever ends this, an interrupt among it, cancels what still runs; what has been kept is kept.
@@ -45,7 +50,7 @@ def run_on_ray(stage: Stage, parts: Sequence[Sequence[Cell]], strategy: MakeStra
 def run_all_on_ray(
     tapes: Sequence[Tape], configs: Sequence[BacktestConfig], strategy: MakeStrategy
 ) -> list[BacktestResult]:
-    """Run configurations side by side, a task each; see :data:`~msray.backtest.run.RunAll`.
+    """Run configurations side by side, a task each; see :data:`~msray.backtest.RunAll`.
 
     Raises
     ------

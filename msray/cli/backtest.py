@@ -34,7 +34,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     on_ray: Annotated[bool, typer.Option("--on-ray", help="Run the trials side by side on Ray.")] = False,
     address: Annotated[
-        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster for that; else one that runs here.")
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster; else that of `msray live`, or its own.")
     ] = None,
 ) -> None:
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.

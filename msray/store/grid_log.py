@@ -155,7 +155,7 @@ def run_grid(
     least_s
         Work of a group, in seconds; a few cells are run here first, to know how many that is.
     progress
-        Is told how many cells are done.
+        Is told how many cells have a result.
 
     Returns
     -------

@@ -23,7 +23,7 @@ from msray.backtest import (
     make_stage,
     span_of,
 )
-from msray.errors import UsageError
+from msray.errors import UnavailableError, UsageError
 from msray.on_ray import session
 from msray.on_ray.backtests import run_all_on_ray, run_on_ray
 from msray.store.grid_log import run_grid
@@ -95,6 +95,11 @@ def cluster() -> Iterator[None]:
     session.start_local()
     yield
     session.leave()
+
+
+def test_without_a_cluster_none_is_started() -> None:
+    with pytest.raises(UnavailableError, match="none has been joined"):
+        run_on_ray(make_stage([TAPE], CELLS), [CELLS], SignalFollower, lambda _: None)
 
 
 def test_a_grid_on_ray_gives_what_it_gives_in_one_process(cluster: None, expected: list[CellResult]) -> None:

@@ -10,12 +10,13 @@ usage() {
 Usage: ./run.sh VERB [ARGUMENTS]          --VERB means the same
 
   demo     see live detection work on a synthetic market
+  backtest trade the signals of recordings: ./run.sh backtest ../shared/data/lobster_2012-06-21
   test     run the tests; ARGUMENTS go to pytest (default: -q -m "not slow")
   api      serve the HTTP API
   status   what is running
   setup    only set up; every other verb does so by itself
 
-Also known, and saying so as long as they do not exist: inference, backtest, train, dashboard, phase6.
+Also known, and saying so as long as they do not exist: inference, train, dashboard, phase6.
 ARGUMENTS go to `msray VERB`; `.venv/bin/msray --help` lists all it can do.
 USAGE
 }

@@ -16,6 +16,7 @@ from chains import Chain
 from peers import peer_python
 
 from msray.book import L2Book
+from msray.labels import Prices
 from msray.market import ASK
 
 PYTHONS = ("python3.13", "python3.12", sys.executable)
@@ -36,6 +37,16 @@ def loaded(chain: Chain) -> L2Book:
     row = chain.snapshot.messages[0]
     book.load(chain.log.levels[row["begin"] : row["end"]], int(row["first_id"]))
     return book
+
+
+def quotes(chain: Chain) -> Prices:
+    """Best bid and ask after each depth message, in ticks."""
+    book, depth = loaded(chain), chain.depth
+    bests = np.zeros((len(depth), 4), np.int64)
+    book.replay(depth, bests)
+    at_ns = np.maximum.accumulate(depth.messages["event_ns"])
+    kept = bests[:, 0] < bests[:, 2]
+    return Prices.of_quotes(at_ns[kept], bests[kept, 0], bests[kept, 2])
 
 
 def measure_peers(chain: Chain, runs: int) -> dict[str, Any]:

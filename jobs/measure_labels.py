@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from book_peers import loaded
-from chains import Chain, chains
+from book_peers import quotes
+from chains import chains
 from figures import Figure, arguments, median_seconds, report
 from numpy.typing import NDArray
 
@@ -74,22 +74,12 @@ def _recorded(data: Path, runs: int) -> Iterator[Figure]:
     names = []
     for chain in chains(data, list(RECORDED)):
         names.append(chain.name)
-        prices = _quotes(chain)
+        prices = quotes(chain)
         events = prices.at_ns, np.where(np.arange(len(prices)) % 2, 1, -1)
         yield _barriers(f"{chain.name}, near barriers", prices, events, RECORDED[chain.name], runs)
         yield _barriers(f"{chain.name}, default barriers", prices, events, FAR, runs)
     if not names:
         sys.stderr.write(f"no recordings in {data}: set MSRAY_DATA\n")
-
-
-def _quotes(chain: Chain) -> Prices:
-    """Best bid and ask after each depth message, in ticks."""
-    book, depth = loaded(chain), chain.depth
-    bests = np.zeros((len(depth), 4), np.int64)
-    book.replay(depth, bests)
-    at_ns = np.maximum.accumulate(depth.messages["event_ns"])
-    kept = bests[:, 0] < bests[:, 2]
-    return Prices.of_quotes(at_ns[kept], bests[kept, 0], bests[kept, 2])
 
 
 def _barriers(name: str, prices: Prices, events: Events, barriers: Barriers, runs: int) -> Figure:

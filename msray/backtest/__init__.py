@@ -25,17 +25,22 @@ if TYPE_CHECKING:
         run_cell,
         run_serially,
     )
+    from msray.backtest.page import report_page
+    from msray.backtest.paper import PaperStatus, PaperTrader
     from msray.backtest.portfolio import PortfolioManager, Trade
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
-    from msray.backtest.run import RunAll, backtest, run_all, run_one
+    from msray.backtest.run import STRATEGIES, RunAll, backtest, run_all, run_one
     from msray.backtest.stage import Stage
     from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
+    from msray.backtest.ticks import TickBacktest, backtest_ticks
+    from msray.backtest.warm_up import warm_up_orders
 
 __all__ = [
     "GROUP_S",
+    "STRATEGIES",
     "Answer",
     "BacktestConfig",
     "BacktestReport",
@@ -47,6 +52,8 @@ __all__ = [
     "Group",
     "Keep",
     "MakeStrategy",
+    "PaperStatus",
+    "PaperTrader",
     "PortfolioManager",
     "Refusal",
     "RiskManager",
@@ -57,19 +64,23 @@ __all__ = [
     "Strategy",
     "Tape",
     "TapeRecorder",
+    "TickBacktest",
     "Trade",
     "backtest",
+    "backtest_ticks",
     "cut_time",
     "grid_digest",
     "make_cells",
     "make_groups",
     "make_stage",
+    "report_page",
     "run_all",
     "run_cell",
     "run_one",
     "run_serially",
     "span_of",
     "utc_days",
+    "warm_up_orders",
 ]
 
 _PLACES = {
@@ -89,14 +100,18 @@ _PLACES = {
         "run_cell",
         "run_serially",
     ),
+    "page": ("report_page",),
+    "paper": ("PaperStatus", "PaperTrader"),
     "portfolio": ("PortfolioManager", "Trade"),
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),
-    "run": ("RunAll", "backtest", "run_all", "run_one"),
+    "run": ("STRATEGIES", "RunAll", "backtest", "run_all", "run_one"),
     "stage": ("Stage",),
     "strategy": ("Answer", "Desk", "MakeStrategy", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
+    "warm_up": ("warm_up_orders",),
+    "ticks": ("TickBacktest", "backtest_ticks"),
 }
 
 __getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

@@ -1,8 +1,8 @@
 """What will be known when, in the order of local time."""
 
 import heapq
-from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 NEVER_NS = 2**62
 
@@ -18,9 +18,8 @@ class Kind(IntEnum):
     SIGNAL = 5
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
-    """One thing on the agenda.
+class Entry(NamedTuple):
+    """One thing on the agenda; of two, the one that comes first is less, and ``what`` is never compared.
 
     Attributes
     ----------
@@ -40,7 +39,7 @@ class Entry:
     kind: Kind
     instrument: str
     number: int
-    what: object = field(compare=False)
+    what: object
 
 
 class Agenda:

@@ -1,15 +1,15 @@
 """What a backtest assumes: capital, exits, costs, clocks, queue and limits, each with its unit and range."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MS = 1_000_000
 SECOND = 1_000_000_000
 
 Share = Annotated[float, Field(gt=0, le=1)]
 MOST_WIDTH = 0.2
-Width = Annotated[float, Field(gt=0, le=MOST_WIDTH)]
+Width = Annotated[float, Field(ge=1e-9, le=MOST_WIDTH)]
 """A fraction of a price: 0.005 is 0.5 %."""
 Rate = Annotated[float, Field(ge=-0.01, le=0.05)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
@@ -72,6 +72,48 @@ class FundingRate(_Words):
     """Fraction of the position's value: 0.0001 is one basis point."""
 
 
+class MarketMakerConfig(_Words):
+    """How a market maker quotes: one bid and one ask about the mid, lower the more it holds.
+
+    Examples
+    --------
+    >>> MarketMakerConfig(model="avellaneda_stoikov", horizon_s=5.0).interval_ms
+    100.0
+    """
+
+    model: Literal["avellaneda_stoikov", "glft"] = "glft"
+    """avellaneda_stoikov: as if trading ended after the horizon, which moves along; glft: as if it never ended."""
+    interval_ms: Annotated[float, Field(ge=1, le=60_000)] = 100.0
+    """Time between two looks at the market, after which quotes may be moved, in milliseconds."""
+    order_value_pct: Share = 0.01
+    """Value of each quote, a fraction of the equity at the first look; its size stays the same from then on."""
+    order_size: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """Size of each quote, in the venue's units (base, or contracts); left out: as order_value_pct says."""
+    max_inventory_orders: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """Largest position, in multiples of the size of a quote. A quote that was partly filled while a change of it was
+    on its way can exceed it, by less than one quote."""
+    gamma: Annotated[float, Field(ge=1e-9, le=1e3)] = 0.01
+    """Aversion to risk, per tick and order: 0 would be none."""
+    horizon_s: Annotated[float, Field(gt=0, le=86_400)] = 1.0
+    """Time until the end of trading that the Avellaneda-Stoikov model believes in, in seconds."""
+    min_half_spread_ticks: Annotated[float, Field(ge=0, le=1e6)] = 0.5
+    """Least distance of each quote from the middle of both, in ticks of the venue."""
+    half_life_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """Volatility and intensity come from the past, in which an observation counts half after so many seconds; nothing
+    is quoted before so many have been observed."""
+    arrivals_per_s: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """Trades a second on each side that an order at the mid would meet (the papers' A); left out: from the past."""
+    decay_per_tick: Annotated[float, Field(ge=1e-9, le=1e3)] | None = None
+    """How fast they become fewer with an order's distance from the mid, per tick (the papers' k); left out: from the
+    past."""
+
+    @model_validator(mode="after")
+    def _has_whole_intensity(self) -> Self:
+        if (self.arrivals_per_s is None) != (self.decay_per_tick is None):
+            raise ValueError("arrivals_per_s and decay_per_tick must be given together or both be left out")
+        return self
+
+
 class BacktestConfig(_Words):
     """What a backtest assumes.
 
@@ -112,6 +154,8 @@ class BacktestConfig(_Words):
     """Where a resting order stands in its queue."""
     risk: RiskConfig = RiskConfig()
     """Limits that every order meets."""
+    maker: MarketMakerConfig = MarketMakerConfig()
+    """How the market maker quotes."""
     funding: tuple[FundingRate, ...] = ()
     """Payments of perpetual futures, in any order."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

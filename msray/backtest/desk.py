@@ -11,6 +11,7 @@ from msray.backtest.config import BacktestConfig
 from msray.backtest.exchange import SimulatedVenue
 from msray.backtest.latency import Latency
 from msray.backtest.portfolio import PortfolioManager
+from msray.backtest.prints import PrintQueue, Prints
 from msray.backtest.quotes import Quote, Quotes
 from msray.backtest.risk import Exposure, Refusal, RiskManager
 from msray.backtest.strategy import Answer
@@ -24,18 +25,28 @@ class Market:
 
     instrument: Instrument
     venue: SimulatedVenue
+    prints: PrintQueue
     quotes: Quotes = field(default_factory=Quotes)
     answered_ns: int = 0
 
 
 @dataclass(slots=True)
 class _Order:
-    """An order that may still be open."""
+    """An order that may still be open.
+
+    Attributes
+    ----------
+    left
+        What has not traded, as far as we know.
+    asked
+        The same, or more where it was asked to be enlarged and the answer is due: what limits are judged by.
+    """
 
     market: Market
     side: Side
     kind: OrderKind
     left: int
+    asked: int
     reason: str
 
 
@@ -81,7 +92,7 @@ class TradingDesk:
         """Trade an instrument; Binance's COIN-M futures are inverse, everything else is linear."""
         contract = self._config.contract_size if instrument.venue == "binance_coinm" else 0.0
         self.portfolio.add(instrument, contract)
-        market = Market(instrument, SimulatedVenue(instrument, self._config.queue))
+        market = Market(instrument, SimulatedVenue(instrument, self._config.queue), PrintQueue(instrument))
         self.markets[instrument.id] = market
         return market
 
@@ -102,7 +113,7 @@ class TradingDesk:
             self.fills.append(answer.fill)
             self.portfolio.apply(answer.fill, order.reason if order else "")
         if order is not None:
-            order.left = answer.left
+            order.left = order.asked = answer.left
             if answer.is_over:
                 del self._orders[answer.order_id]
 
@@ -148,6 +159,14 @@ class TradingDesk:
         """The newest best prices."""
         return self._market(instrument).quotes.last
 
+    def is_synced(self, instrument: str) -> bool:
+        """Whether the quote tells of a book that is known."""
+        return self._market(instrument).quotes.is_synced
+
+    def prints(self, instrument: str) -> Prints:
+        """The market's trades since they were last asked for."""
+        return self._market(instrument).prints.take(self._now_ns)
+
     def values(self, instrument: str) -> NDArray[np.float64]:
         """The newest values of the strategy's columns."""
         return self._market(instrument).quotes.values
@@ -182,14 +201,15 @@ class TradingDesk:
         if refusal is not None:
             return refusal
         number = self.sent + 1
-        market.venue.place(self._arrival_ns(), number, side, kind, tick, size)
-        self._orders[number] = _Order(market, side, kind, size, reason)
+        market.venue.place(self._arrival_ns(), number, side, kind, self._venue_tick(market, tick), size)
+        self._orders[number] = _Order(market, side, kind, size, size, reason)
         self.sent = number
         return number
 
     def cancel(self, order_id: int) -> None:
         """Send the wish to take an order out; for one that is over nothing is sent."""
         if order_id in self._orders:
+            self.risk.note_sent(self._now_ns)
             self._orders[order_id].market.venue.cancel(self._arrival_ns(), order_id)
 
     def replace(self, order_id: int, tick: int, size: int) -> Refusal | None:
@@ -197,8 +217,10 @@ class TradingDesk:
         order = self._orders.get(order_id)
         if order is None:
             return Refusal("unknown_order", f"order {order_id} is not open")
-        refusal = self._refused(order.market, order.side, size - order.left)
+        refusal = self._refused(order.market, order.side, size - order.asked, replaced=1)
         if refusal is None:
+            order.asked = max(order.asked, size)
+            tick = self._venue_tick(order.market, tick)
             order.market.venue.replace(self._arrival_ns(), order_id, order.kind, tick, size)
         return refusal
 
@@ -226,14 +248,21 @@ class TradingDesk:
             raise UnknownNameError("instrument", instrument, self.markets)
         return self.markets[instrument]
 
+    def _venue_tick(self, market: Market, tick: int) -> int:
+        """A tick of the grid we know on the venue's own, which may have become finer since."""
+        if market.venue.is_idle:
+            market.venue.advance(self._now_ns)  # an idle venue stays behind; here nothing can happen that is reported
+        known = market.quotes.instrument or market.instrument
+        return tick * (known.exact_price(1) // market.venue.instrument.exact_price(1))
+
     def _arrival_ns(self) -> int:
         return self._now_ns + self._latency.entry_ns(self._now_ns)
 
-    def _refused(self, market: Market, side: Side, size: int) -> Refusal | None:
+    def _refused(self, market: Market, side: Side, size: int, *, replaced: int = 0) -> Refusal | None:
         """Why so much more of a side may not be asked for: all that is open on that side counts as traded."""
         name, portfolio = market.instrument.id, self.portfolio
         held = portfolio.position(name)
-        pending = sum(o.left for o in self._orders.values() if o.market is market and o.side is side)
+        pending = sum(o.asked for o in self._orders.values() if o.market is market and o.side is side)
         before = portfolio.value(name, held)
         return self.risk.check(
             Exposure(
@@ -242,7 +271,7 @@ class TradingDesk:
                 position_before=before,
                 position_after=portfolio.value(name, held + side.sign * (pending + size)),
                 others=portfolio.exposure - abs(before),
-                open_orders=len(self._orders),
+                open_orders=len(self._orders) - replaced,
             ),
             self._now_ns,
         )

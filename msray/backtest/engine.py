@@ -5,6 +5,7 @@ on local time; orders and answers take as long as the latency model says. The wh
 as they come in or all at once, it gives the same.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from msray.backtest.result import BacktestResult, EquityPoint
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
 from msray.features import column
-from msray.market import Fill, Instrument, ReportKind, Side, Signal
+from msray.market import GAP, Fill, Instrument, ReportKind, Side, Signal
 
 SAMPLE_NS = SECOND
 """While something is held, the account is valued, and the limits of loss are watched, this often."""
@@ -35,6 +36,8 @@ class BacktestingEngine:
         Whose orders are simulated.
     latency
         How long orders and answers travel; by default as ``config`` says.
+    history
+        So many of the latest signals and values of the account are kept; by default all.
 
     Notes
     -----
@@ -42,7 +45,9 @@ class BacktestingEngine:
     comes in the order of :class:`~msray.backtest.agenda.Kind`, instruments in the order of their ids.
     """
 
-    def __init__(self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None) -> None:
+    def __init__(
+        self, config: BacktestConfig, strategy: Strategy, *, latency: Latency | None = None, history: int | None = None
+    ) -> None:
         self.config = config
         self.strategy = strategy
         self._latency = latency or latency_of(config.latency, np.random.default_rng(config.seed))
@@ -50,8 +55,8 @@ class BacktestingEngine:
         self.desk = TradingDesk(config, self._latency, self._agenda)
         self._columns = [column(name) for name in strategy.columns]
         self._clocks: dict[str, TwoClocks] = {}
-        self._signals: list[Signal] = []
-        self._equity: list[EquityPoint] = []
+        self._signals: deque[Signal] = deque(maxlen=history)
+        self._equity: deque[EquityPoint] = deque(maxlen=history)
         self._is_sampling = False
         self._is_started = False
         for payment in config.funding:
@@ -80,15 +85,22 @@ class BacktestingEngine:
 
     def feed(self, tape: Tape) -> None:
         """Hand over the next piece of an instrument's market; :meth:`go_to` and :meth:`finish` run it."""
+        for part in tape.by_grid():
+            self._feed(part)
+        self.desk.look(tape.instrument.id)
+
+    def _feed(self, tape: Tape) -> None:
         name = tape.instrument.id
         market = self.desk.markets[name]
         exchange_ns, known_ns = self._clocks[name].read(tape.records)
         market.venue.feed(tape.records, exchange_ns)
+        market.quotes.lose(known_ns[tape.records.messages["kind"] == GAP])
+        if self.strategy.wants_prints:
+            market.prints.feed(tape.instrument, tape.records, known_ns)
         picked = tape.values[:, [tape.columns.index(number) for number in self._columns]]
         market.quotes.feed(tape.instrument, known_ns[tape.row_message], tape.bests, picked)
         for signal, message in zip(tape.signals, tape.signal_message.tolist(), strict=True):
             self._agenda.write(int(known_ns[message]), Kind.SIGNAL, signal)
-        self.desk.look(name)
 
     @property
     def settled_ns(self) -> int:
@@ -99,6 +111,15 @@ class BacktestingEngine:
         clocks = self._clocks.values()
         newest_ns = max((one.received_ns for one in clocks), default=0) - round(self.config.max_feed_delay_s * SECOND)
         return min((max(one.exchange_ns, newest_ns) for one in clocks), default=0) - 1
+
+    def catch_up(self) -> None:
+        """Run as far as nothing more can come, and keep nothing of the markets that has passed by then."""
+        until_ns = self.settled_ns
+        self.go_to(until_ns)
+        for market in self.desk.markets.values():
+            if market.venue.is_idle:
+                market.venue.advance(until_ns)
+        self.desk.go_to(until_ns)
 
     @property
     def is_at_rest(self) -> bool:
@@ -165,24 +186,22 @@ class BacktestingEngine:
     def _hear(self, market: Market, reports: Reports) -> None:
         """Something happened to orders: we shall learn of it."""
         instrument = market.venue.instrument
-        for report in reports:
-            at_ns = int(report["at_ns"])
+        for at_ns, order_id, size, left, tick, number, side, is_maker, _ in reports.tolist():
             # Answers come over one connection: none overtakes another.
             market.answered_ns = max(market.answered_ns, at_ns + self._latency.response_ns(at_ns))
-            kind, order_id = ReportKind(int(report["kind"])), int(report["order_id"])
-            fill = None
+            kind, fill = ReportKind(number), None
             if kind is ReportKind.FILLED:
                 fill = Fill(
                     instrument=instrument.id,
                     order_id=order_id,
-                    side=Side(int(report["side"])),
-                    price=instrument.exact_price(int(report["tick"])),
-                    size=int(report["size"]),
-                    is_maker=bool(report["is_maker"]),
+                    side=Side(side),
+                    price=instrument.exact_price(tick),
+                    size=size,
+                    is_maker=bool(is_maker),
                     exchange_ns=at_ns,
                     local_ns=market.answered_ns,
                 )
-            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=int(report["left"]), fill=fill)
+            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=left, fill=fill)
             self._agenda.write(market.answered_ns, Kind.ANSWER, answer)
 
     def _take(self, entry: Entry) -> None:
@@ -198,7 +217,8 @@ class BacktestingEngine:
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
-            desk.portfolio.pay_funding(what.instrument, what.rate)
+            if what.instrument in desk.markets:
+                desk.portfolio.pay_funding(what.instrument, what.rate)
         elif entry.kind is Kind.SAMPLE:
             self._is_sampling = False
             self._sample()

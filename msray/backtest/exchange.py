@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest import kernels as k
+from msray.backtest import kernels_desk as d
 from msray.backtest.config import QueueConfig
 from msray.book import L2Book
 from msray.errors import UsageError
@@ -28,9 +29,10 @@ from msray.market import (
 
 Reports = NDArray[np.void]
 
-_MODELS = {"risk_averse": k.RISK_AVERSE, "power": k.POWER, "logarithm": k.LOGARITHM}
+_MODELS = {"risk_averse": d.RISK_AVERSE, "power": d.POWER, "logarithm": d.LOGARITHM}
 _FIRST_ORDERS = 64
 _REPORTS = 4096
+_NO_REPORTS = np.zeros(0, REPORT)
 
 
 @dataclass(slots=True)
@@ -67,26 +69,26 @@ class SimulatedVenue:
         self._batches: deque[_Batch] = deque()
         self._last_arrival_ns = 0
         self._reports = np.zeros(_REPORTS, REPORT)
-        self._desk = _empty_desk(_FIRST_ORDERS, _FIRST_ORDERS, 2 * k.MOST_SWEPT)
-        self._desk[k.QUEUE] = _MODELS[queue.model]
-        self._desk[k.QUEUE_POWER] = round(queue.power * 1000)
-        self._desk[k.SIZE_UNIT] = 10**instrument.size_decimals
-        self._desk[k.STOPS_AT_REPORTS] = stops_at_reports
+        self._desk = _empty_desk(_FIRST_ORDERS, _FIRST_ORDERS, 2 * d.MOST_SWEPT)
+        self._desk[d.QUEUE] = _MODELS[queue.model]
+        self._desk[d.QUEUE_POWER] = round(queue.power * 1000)
+        self._desk[d.SIZE_UNIT] = 10**instrument.size_decimals
+        self._desk[d.STOPS_AT_REPORTS] = stops_at_reports
 
     @property
     def now_ns(self) -> int:
         """Exchange time of the last thing that happened here."""
-        return int(self._desk[k.NOW])
+        return int(self._desk[d.NOW])
 
     @property
     def is_synced(self) -> bool:
         """Whether the recording knows the book."""
-        return bool(self._desk[k.IS_SYNCED])
+        return bool(self._desk[d.IS_SYNCED])
 
     @property
     def is_idle(self) -> bool:
         """Whether no order rests here or is on its way: nothing can happen that anybody has to be told."""
-        return bool(self._desk[k.ORDERS] == 0 and self._desk[k.SENT_LAST] == 0)
+        return bool(self._desk[d.ORDERS] == 0 and self._desk[d.SENT_LAST] == 0)
 
     def feed(self, records: Records, exchange_ns: NDArray[np.int64]) -> None:
         """Hand over the next piece of the recording; :meth:`advance` plays it.
@@ -122,17 +124,17 @@ class SimulatedVenue:
         if kind is not OrderKind.MARKET:
             self._check_tick(tick)
         self._check_size(size)
-        self._send(arrival_ns, k.PLACE, order_id, side, kind, tick, size)
+        self._send(arrival_ns, d.PLACE, order_id, side, kind, tick, size)
 
     def cancel(self, arrival_ns: int, order_id: int) -> None:
         """Send the wish to take an order out."""
-        self._send(arrival_ns, k.CANCEL, order_id, 0, 0, 0, 0)
+        self._send(arrival_ns, d.CANCEL, order_id, 0, 0, 0, 0)
 
     def replace(self, arrival_ns: int, order_id: int, kind: OrderKind, tick: int, size: int) -> None:
         """Send the wish to change price or remaining size; only a smaller size at the same price keeps the place."""
         self._check_tick(tick)
         self._check_size(size)
-        self._send(arrival_ns, k.REPLACE, order_id, 0, kind, tick, size)
+        self._send(arrival_ns, d.REPLACE, order_id, 0, kind, tick, size)
 
     def quiet_until(self, until_ns: int) -> int:
         """Exchange time before which nothing can happen to an order, at most ``until_ns``."""
@@ -156,14 +158,16 @@ class SimulatedVenue:
         """
         while True:
             batches = len(self._batches)
-            stop = self._step(self._horizon(until_ns))
-            if stop == k.REPORTED or (stop == k.DONE and len(self._batches) == batches):
+            stop = self._step(until_ns)
+            if stop == d.REPORTED or (stop == d.DONE and len(self._batches) == batches):
                 break
-            if stop == k.REPORTS_FULL:
+            if stop == d.REPORTS_FULL:
                 self._reports = np.concatenate([self._reports, np.zeros_like(self._reports)])
-        reports = self._reports[: self._desk[k.REPORTS]].copy()
-        self._desk[k.REPORTS] = 0
-        return reports
+        count = int(self._desk[d.REPORTS])
+        if count == 0:
+            return _NO_REPORTS  # a copy of nothing takes longer than a quiet step
+        self._desk[d.REPORTS] = 0
+        return self._reports[:count].copy()
 
     @property
     def _first(self) -> _Batch:
@@ -173,9 +177,11 @@ class SimulatedVenue:
         """How far the venue may go before the batch behind the first one has to be at hand."""
         return min(until_ns, int(self._first.exchange_ns[-1])) if len(self._batches) > 1 else until_ns
 
-    def _step(self, last_ns: int) -> int:
+    def _step(self, until_ns: int) -> int:
         """One call of the kernel, and what it asks for."""
-        desk = self._desk
+        desk, arrivals_ns = self._desk, until_ns
+        if len(self._batches) > 1:  # of one instant, messages come before arrivals: also those of the next batch
+            arrivals_ns = min(until_ns, int(self._batches[1].exchange_ns[0]) - 1)
         batch, records = self._first, self._first.records
         batch.at = int(
             k.advance(
@@ -185,22 +191,23 @@ class SimulatedVenue:
                 records.levels,
                 batch.exchange_ns,
                 batch.at,
-                last_ns,
+                self._horizon(until_ns),
+                arrivals_ns,
                 self._reports,
             )
         )
-        stop = int(desk[k.STOP])
-        if stop == k.BOOK_FULL:
+        stop = int(desk[d.STOP])
+        if stop == d.BOOK_FULL:
             message = records.messages[batch.at]
             self.book.make_room(records.levels, int(message["begin"]), int(message["end"]))
-        elif stop == k.DESK_FULL:
-            self._grow(2 * int(desk[k.ORDER_CAPACITY]), int(desk[k.SENT_CAPACITY]), 2 * int(desk[k.TAKEN_CAPACITY]))
-        elif stop == k.SPECIAL:
-            reported = int(desk[k.REPORTS])
+        elif stop == d.DESK_FULL:
+            self._grow(2 * int(desk[d.ORDER_CAPACITY]), int(desk[d.SENT_CAPACITY]), 2 * int(desk[d.TAKEN_CAPACITY]))
+        elif stop == d.SPECIAL:
+            reported = int(desk[d.REPORTS])
             self._take(records, batch.at)
             batch.at += 1
-            if desk[k.REPORTS] > reported and desk[k.STOPS_AT_REPORTS]:
-                stop = k.REPORTED
+            if desk[d.REPORTS] > reported and desk[d.STOPS_AT_REPORTS]:
+                stop = d.REPORTED
         if len(self._batches) > 1 and batch.at == len(records):
             self._batches.popleft()
         return stop
@@ -211,8 +218,8 @@ class SimulatedVenue:
         kind, desk = message["kind"], self._desk
         levels = records.levels[message["begin"] : message["end"]]
         if kind in (SNAPSHOT, GAP):
-            k.lose_all(desk, self._reports)
-            desk[k.IS_SYNCED] = kind == SNAPSHOT
+            d.lose_all(desk, self._reports)
+            desk[d.IS_SYNCED] = kind == SNAPSHOT
             self.book.clear()
         if kind in (SNAPSHOT, REFRESH):
             self.book.load(levels, int(message["first_id"]))
@@ -227,37 +234,42 @@ class SimulatedVenue:
         self.book.regrid(instrument, factor)
         desk = self._desk
         for at, count, words, tick in (
-            (desk[k.ORDERS_AT], desk[k.ORDERS], k.ORDER_WORDS, k.TICK),
-            (desk[k.SENT_AT], desk[k.SENT_LAST], k.SENT_WORDS, k.SENT_TICK),
-            (desk[k.TAKEN_AT], desk[k.TAKEN], k.TAKEN_WORDS, k.TAKEN_TICK),
+            (desk[d.ORDERS_AT], desk[d.ORDERS], d.ORDER_WORDS, d.TICK),
+            (desk[d.SENT_AT], desk[d.SENT_LAST], d.SENT_WORDS, d.SENT_TICK),
+            (desk[d.TAKEN_AT], desk[d.TAKEN], d.TAKEN_WORDS, d.TAKEN_TICK),
         ):
             desk[at : at + count * words].reshape(-1, words)[:, tick] *= factor
-        if desk[k.HIGHEST_BUY] >= 0:
-            desk[k.HIGHEST_BUY] *= factor
-        if desk[k.LOWEST_SELL] <= MAX_TICK:
-            desk[k.LOWEST_SELL] *= factor
+        if desk[d.HIGHEST_BUY] >= 0:
+            desk[d.HIGHEST_BUY] *= factor
+        if desk[d.LOWEST_SELL] <= MAX_TICK:
+            desk[d.LOWEST_SELL] *= factor
 
     def _send(self, arrival_ns: int, action: int, order_id: int, side: int, kind: int, tick: int, size: int) -> None:
         desk = self._desk
-        if desk[k.SENT_LAST] == desk[k.SENT_CAPACITY]:
-            self._grow(int(desk[k.ORDER_CAPACITY]), 2 * int(desk[k.SENT_CAPACITY]), int(desk[k.TAKEN_CAPACITY]))
+        first, last, at = int(desk[d.SENT_FIRST]), int(desk[d.SENT_LAST]), int(desk[d.SENT_AT])
+        if last == desk[d.SENT_CAPACITY] and first > 0:  # forget what has arrived
+            waiting = desk[at + first * d.SENT_WORDS : at + last * d.SENT_WORDS].copy()
+            desk[at : at + len(waiting)] = waiting
+            desk[d.SENT_FIRST], desk[d.SENT_LAST] = 0, last - first
+        elif last == desk[d.SENT_CAPACITY]:
+            self._grow(int(desk[d.ORDER_CAPACITY]), 2 * int(desk[d.SENT_CAPACITY]), int(desk[d.TAKEN_CAPACITY]))
             desk = self._desk
         self._last_arrival_ns = max(self._last_arrival_ns, arrival_ns)
-        s = int(desk[k.SENT_AT] + desk[k.SENT_LAST] * k.SENT_WORDS)
+        s = int(desk[d.SENT_AT] + desk[d.SENT_LAST] * d.SENT_WORDS)
         desk[s : s + 7] = self._last_arrival_ns, action, order_id, side, tick, size, kind
-        desk[k.SENT_LAST] += 1
+        desk[d.SENT_LAST] += 1
 
     def _grow(self, orders: int, sent: int, taken: int) -> None:
         old, new = self._desk, _empty_desk(orders, sent, taken)
-        places = (k.ORDERS_AT, k.ORDER_CAPACITY, k.SENT_AT, k.SENT_CAPACITY, k.TAKEN_AT, k.TAKEN_CAPACITY)
+        places = (d.ORDERS_AT, d.ORDER_CAPACITY, d.SENT_AT, d.SENT_CAPACITY, d.TAKEN_AT, d.TAKEN_CAPACITY)
         own = {word: new[word] for word in places}
-        new[: k.HEADER] = old[: k.HEADER]
+        new[: d.HEADER] = old[: d.HEADER]
         for word, value in own.items():
             new[word] = value
         for at, count, words in (
-            (k.ORDERS_AT, k.ORDERS, k.ORDER_WORDS),
-            (k.SENT_AT, k.SENT_LAST, k.SENT_WORDS),
-            (k.TAKEN_AT, k.TAKEN, k.TAKEN_WORDS),
+            (d.ORDERS_AT, d.ORDERS, d.ORDER_WORDS),
+            (d.SENT_AT, d.SENT_LAST, d.SENT_WORDS),
+            (d.TAKEN_AT, d.TAKEN, d.TAKEN_WORDS),
         ):
             used = old[count] * words
             new[new[at] : new[at] + used] = old[old[at] : old[at] + used]
@@ -273,14 +285,14 @@ class SimulatedVenue:
 
 
 def _empty_desk(orders: int, sent: int, taken: int) -> NDArray[np.int64]:
-    orders_at = k.HEADER
-    sent_at = orders_at + orders * k.ORDER_WORDS
-    taken_at = sent_at + sent * k.SENT_WORDS
-    desk = np.zeros(taken_at + taken * k.TAKEN_WORDS, np.int64)
-    desk[k.ORDERS_AT], desk[k.ORDER_CAPACITY] = orders_at, orders
-    desk[k.SENT_AT], desk[k.SENT_CAPACITY] = sent_at, sent
-    desk[k.TAKEN_AT], desk[k.TAKEN_CAPACITY] = taken_at, taken
-    desk[k.HIGHEST_BUY], desk[k.LOWEST_SELL] = -1, MAX_TICK + 1
+    orders_at = d.HEADER
+    sent_at = orders_at + orders * d.ORDER_WORDS
+    taken_at = sent_at + sent * d.SENT_WORDS
+    desk = np.zeros(taken_at + taken * d.TAKEN_WORDS, np.int64)
+    desk[d.ORDERS_AT], desk[d.ORDER_CAPACITY] = orders_at, orders
+    desk[d.SENT_AT], desk[d.SENT_CAPACITY] = sent_at, sent
+    desk[d.TAKEN_AT], desk[d.TAKEN_CAPACITY] = taken_at, taken
+    desk[d.HIGHEST_BUY], desk[d.LOWEST_SELL] = -1, MAX_TICK + 1
     return desk
 
 

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import product
 
-from msray.backtest.config import SECOND, BacktestConfig
+from msray.backtest.config import MOST_WIDTH, SECOND, BacktestConfig
 from msray.backtest.strategy import Answer, Desk, Strategy
 from msray.market import Side, Signal
 
 SIDES = {"imbalance": 1, "liquidity_bid": 1, "liquidity_ask": -1}
 """Signal type -> the side that a rise of what it watches speaks for; a type that is not here has no side."""
+FACTORS = (0.5, 1.0, 2.0)
+"""By which profit target, stop and holding time are multiplied for the configurations beside the one asked for."""
 RETRY_NS = SECOND
 """An exit that could not trade (a gap of the recording) is tried again after this time."""
 
@@ -64,6 +67,28 @@ class SignalFollower(Strategy):
         self._least_score = least_score
         self._episodes: dict[str, _Episode] = {}
         self._tokens = 0
+        self._is_halted = False
+
+    def neighbours(self, config: BacktestConfig) -> list[BacktestConfig]:
+        """All other combinations of multiplied exits that are in their range.
+
+        Examples
+        --------
+        >>> config = BacktestConfig()
+        >>> len(SignalFollower(config).neighbours(config))
+        26
+        """
+        found = []
+        for profit, stop, holding in product(FACTORS, repeat=3):
+            exits = {
+                "profit_target_pct": config.profit_target_pct * profit,
+                "stop_loss_pct": config.stop_loss_pct * stop,
+                "max_holding_seconds": config.max_holding_seconds * holding,
+            }
+            other = config.model_copy(update=exits)
+            if other != config and max(other.profit_target_pct, other.stop_loss_pct) <= MOST_WIDTH:
+                found.append(other)
+        return found
 
     def on_signal(self, signal: Signal, desk: Desk) -> None:
         """Enter, where the signal has a side and nothing is held."""
@@ -89,6 +114,8 @@ class SignalFollower(Strategy):
             del self._episodes[answer.instrument]
         elif episode.state is _State.ENTERING:
             self._set_barriers(episode, desk)
+            if self._is_halted:
+                self._leave(episode, "halt", desk)
         else:
             episode.state = _State.WAITING
             desk.wake_at(desk.now_ns + RETRY_NS, episode.token)
@@ -110,7 +137,8 @@ class SignalFollower(Strategy):
             self._leave(episode, episode.reason, desk)
 
     def on_halt(self, desk: Desk) -> None:
-        """Leave everything."""
+        """Leave everything; an entry on its way is left when it has come."""
+        self._is_halted = True
         for episode in list(self._episodes.values()):
             self._leave(episode, "halt", desk)
 

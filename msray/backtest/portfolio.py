@@ -21,7 +21,7 @@ class Trade:
     entry_ns, exit_ns
         When we learned of its first and last fill, nanoseconds UTC.
     size
-        Largest position, in the venue's units.
+        All that was entered, in the venue's units.
     entry_price, exit_price
         Averages, quote units.
     gross, fees, funding, net

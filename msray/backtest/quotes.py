@@ -64,6 +64,8 @@ class Quotes:
     def __init__(self) -> None:
         self._pieces: deque[_Piece] = deque()
         self._at = -1
+        self._gaps: deque[int] = deque()
+        self._gap_ns = -1
 
     def feed(
         self,
@@ -91,16 +93,22 @@ class Quotes:
             bests.flags.writeable = False  # as it comes from a cluster's memory: the kernel is to see one type
             self._pieces.append(_Piece(instrument, known_ns, bests, values))
 
+    def lose(self, known_ns: NDArray[np.int64]) -> None:
+        """Hand over when we learn of the next gaps of the recording, in order."""
+        self._gaps.extend(known_ns.tolist())
+
     def go_to(self, now_ns: int) -> bool:
-        """Learn all that is known by then; says whether there was anything."""
+        """Learn all that is known by then; says whether there was a quote."""
         before = self._at
+        while self._gaps and self._gaps[0] <= now_ns:
+            self._gap_ns = self._gaps.popleft()
         while len(self._pieces) > 1 and self._pieces[1].known_ns[0] <= now_ns:
             self._pieces.popleft()
             before, self._at = -2, -1
         if self._pieces:
             known_ns = self._pieces[0].known_ns
             if self._at + 1 < len(known_ns) and known_ns[self._at + 1] <= now_ns:
-                self._at = int(np.searchsorted(known_ns, now_ns, side="right")) - 1
+                self._at = int(known_ns.searchsorted(now_ns, side="right")) - 1
         return self._at != before
 
     @property
@@ -111,6 +119,16 @@ class Quotes:
         piece = self._pieces[0]
         bid, bid_size, ask, ask_size = piece.bests[self._at].tolist()
         return Quote(piece.instrument, int(piece.known_ns[self._at]), bid, bid_size, ask, ask_size)
+
+    @property
+    def instrument(self) -> Instrument | None:
+        """With the grid of the newest quote; None before the first."""
+        return self._pieces[0].instrument if self._at >= 0 else None
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the last quote is younger than the last gap."""
+        return self._at >= 0 and bool(self._pieces[0].known_ns[self._at] > self._gap_ns)
 
     @property
     def values(self) -> NDArray[np.float64]:

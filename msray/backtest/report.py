@@ -1,7 +1,6 @@
 """``BacktestReport``: what a backtest says in the end, with the interval and the rival of every figure."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from msray.backtest.account import as_float
 from msray.backtest.config import SECOND
+from msray.backtest.portfolio import Trade
 from msray.backtest.result import BacktestResult
 from msray.backtest.scoring import SignalScore
 from msray.backtest.variants import Trials
@@ -117,12 +117,14 @@ class BacktestReport:
 
     @property
     def verdict(self) -> str:
-        """One plain sentence: whether there is an edge after costs."""
-        earned = f"{self.result.net_return:+.3%} after costs"
-        if not self.result.trades:
+        """One plain sentence of the closed trades: whether there is an edge after costs."""
+        trades = self.result.trades
+        if not trades:
             return "No trade was closed: nothing can be said of an edge."
+        net = math.fsum(trade.net for trade in trades) / self.result.config.initial_capital
+        earned = f"{net:+.3%} after costs in {len(trades)} trades"
         if self.interval is None:
-            return f"{earned} from {len(self.result.trades)} closed trades: too few to say anything of an edge."
+            return f"{earned}: too few to say anything of an edge."
         within = f"({self.interval.level:.0%} interval {self.interval.low:+.3%} to {self.interval.high:+.3%})"
         if self.interval.high < 0:
             return f"The edge is negative: {earned} {within}."
@@ -130,8 +132,10 @@ class BacktestReport:
             return f"No edge is shown: {earned} {within}."
         luck = self.trials.deflated_sharpe
         if not luck >= 0.95:
-            return f"No edge is shown: {earned} {within}, but {self.trials.count} trials explain it (DSR {luck:.2f})."
-        return f"There is an edge: {earned} {within}, DSR {luck:.2f} among {self.trials.count} trials."
+            return (
+                f"No edge is shown: {earned} {within}, but {self.trials.different} trials explain it (DSR {luck:.2f})."
+            )
+        return f"There is an edge: {earned} {within}, DSR {luck:.2f} among {self.trials.different} trials."
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain mappings and numbers; NaN where one is not defined."""
@@ -167,6 +171,7 @@ class BacktestReport:
             "dsr": self.trials.deflated_sharpe,
             "pbo": None if overfitting is None else overfitting.pbo,
             "trials": self.trials.count,
+            "different_trials": self.trials.different,
             "best_trial_net_return": self.trials.best_net_return,
         }
 
@@ -213,10 +218,12 @@ def _sum(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
 
 
 def _groups(result: BacktestResult, by: str) -> tuple[Group, ...]:
-    counts = Counter(getattr(trade, by) for trade in result.trades)
+    trades: dict[str, list[Trade]] = {}
+    for trade in result.trades:
+        trades.setdefault(getattr(trade, by), []).append(trade)
     found = []
-    for name, count in sorted(counts.items()):
-        mine = [trade for trade in result.trades if getattr(trade, by) == name]
+    for name, mine in sorted(trades.items()):
+        count = len(mine)
         found.append(
             Group(
                 name=name,

@@ -15,7 +15,8 @@ class Refusal:
     Attributes
     ----------
     limit
-        The limit it would break: a field of :class:`RiskConfig`, or ``halted``.
+        The limit it would break: a field of :class:`RiskConfig`; ``halted``, ``equity`` where there is none left, or
+        ``unknown_order`` where an order to be changed is over.
     text
         The same with the numbers.
     """
@@ -118,10 +119,14 @@ class RiskManager:
             self._sent_ns.popleft()
         refusal = None if order.reduces else self._breaks(order)
         if refusal is None:
-            self._sent_ns.append(now_ns)
+            self.note_sent(now_ns)
         else:
             self.refusals[refusal.limit] += 1
         return refusal
+
+    def note_sent(self, now_ns: int) -> None:
+        """Something was sent that needs no leave, a cancel: it counts for the rate."""
+        self._sent_ns.append(now_ns)
 
     def _breaks(self, order: Exposure) -> Refusal | None:
         if self.halted is not None:

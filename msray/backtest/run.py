@@ -1,18 +1,24 @@
 """A backtest from tapes to a report: the configuration, its neighbours, and what the signals were worth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.follower import SignalFollower
+from msray.backtest.market_maker import MarketMaker
 from msray.backtest.report import BacktestReport, make_report
 from msray.backtest.result import BacktestResult
 from msray.backtest.scoring import score_signals
 from msray.backtest.strategy import MakeStrategy
 from msray.backtest.tape import Tape, TwoClocks
-from msray.backtest.variants import judge_trials, neighbours
+from msray.backtest.variants import judge_trials
 from msray.errors import UsageError
 
+STRATEGIES: Mapping[str, MakeStrategy] = {
+    "follower": SignalFollower,
+    "maker": lambda config: MarketMaker(config.maker),
+}
+"""Those that come with msray, by name."""
 RunAll = Callable[[Sequence[Tape], Sequence[BacktestConfig], MakeStrategy], list[BacktestResult]]
 
 
@@ -53,7 +59,7 @@ def backtest(
     """
     if not tapes:
         raise UsageError("tapes must hold at least one instrument, got none")
-    chosen, *others = run(tapes, [config, *neighbours(config)], strategy)
+    chosen, *others = run(tapes, [config, *strategy(config).neighbours(config)], strategy)
     spans = [_span(tape, config) for tape in tapes if len(tape.records)]
     begin_ns, end_ns = min((begin for begin, _ in spans), default=0), max((end for _, end in spans), default=1)
     return make_report(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import BacktestConfig
+from msray.backtest.prints import Prints
 from msray.backtest.quotes import Quote
 from msray.backtest.risk import Refusal
 from msray.market import Fill, Instrument, OrderKind, ReportKind, Side, Signal
@@ -61,6 +62,14 @@ class Desk(Protocol):
 
     def quote(self, instrument: str) -> Quote | None:
         """The newest best prices; None before the first."""
+        ...
+
+    def is_synced(self, instrument: str) -> bool:
+        """Whether the quote tells of a book that is known: not from a gap of the recording to the next quote."""
+        ...
+
+    def prints(self, instrument: str) -> Prints:
+        """The market's trades that became known since they were last asked for; only if ``wants_prints``."""
         ...
 
     def values(self, instrument: str) -> NDArray[np.float64]:
@@ -120,6 +129,8 @@ class Strategy:
     ----------
     columns
         Names of the features that ``desk.values`` is to hold.
+    wants_prints
+        Whether ``desk.prints`` is to have trades; they are kept until they are asked for.
 
     Notes
     -----
@@ -128,6 +139,11 @@ class Strategy:
     """
 
     columns: tuple[str, ...] = ()
+    wants_prints: bool = False
+
+    def neighbours(self, config: BacktestConfig) -> list[BacktestConfig]:
+        """Configurations beside this one that one could as well have chosen; a backtest is judged among them."""
+        return []
 
     def on_start(self, desk: Desk) -> None:
         """Before anything else, at the first local time."""

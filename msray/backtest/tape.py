@@ -1,15 +1,15 @@
 """``Tape``: one instrument's recorded market as a backtest needs it, taken down while the pipeline folds it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import MS, SECOND, BacktestConfig
 from msray.errors import UsageError
-from msray.market import DEPTH, LEVEL, MESSAGE, Instrument, Records, Signal, concatenate
+from msray.market import DEPTH, LEVEL, MESSAGE, REGRID, Instrument, Records, Signal, concatenate
 from msray.prediction import Rows
 
 
@@ -20,7 +20,7 @@ class Tape:
     Attributes
     ----------
     instrument
-        With the grid of its first record.
+        With the grid of its first record; :meth:`by_grid` tells that of the others.
     records
         SNAPSHOT, DEPTH, TRADE, GAP, REFRESH and REGRID, in log order.
     row_message
@@ -46,6 +46,29 @@ class Tape:
     signals: tuple[Signal, ...]
     signal_message: NDArray[np.int64]
 
+    def by_grid(self) -> Iterator["Tape"]:
+        """Its parts between changes of the grid, each with the instrument whose grid its ticks are of."""
+        messages, instrument, begin = self.records.messages, self.instrument, 0
+        for at in np.flatnonzero(messages["kind"] == REGRID).tolist():
+            yield self._part(instrument, begin, at + 1)
+            instrument = instrument.regridded(int(messages["first_id"][at]), int(messages["last_id"][at]))
+            begin = at + 1
+        yield self._part(instrument, begin, len(messages)) if begin else self
+
+    def _part(self, instrument: Instrument, begin: int, end: int) -> "Tape":
+        rows = slice(*np.searchsorted(self.row_message, [begin, end]).tolist())
+        raised = slice(*np.searchsorted(self.signal_message, [begin, end]).tolist())
+        return replace(
+            self,
+            instrument=instrument,
+            records=self.records[begin:end],
+            row_message=self.row_message[rows] - begin,
+            bests=self.bests[rows],
+            values=self.values[rows],
+            signals=self.signals[raised],
+            signal_message=self.signal_message[raised] - begin,
+        )
+
 
 class TapeRecorder:
     """Takes a tape down: hand :meth:`rows` and :meth:`folded` to a pipeline as sink and log.
@@ -64,6 +87,11 @@ class TapeRecorder:
         self._messages = 0
         self._clear()
 
+    @property
+    def has_records(self) -> bool:
+        """Whether anything has been folded since :meth:`take`."""
+        return self._messages > 0
+
     def rows(self, rows: Rows) -> None:
         """Keep the rows of a piece that :meth:`folded` will be told of next."""
         self._bests.append(rows.bests.copy())
@@ -80,7 +108,7 @@ class TapeRecorder:
         if signals:
             ids = records.messages["last_id"][depth - self._messages]
             events = np.array([signal.event_id for signal in signals])
-            self._signal_message.append(depth[np.searchsorted(ids, events)])
+            self._signal_message.append(depth[np.searchsorted(ids, events, side="right") - 1])
             self._signals += signals
         self._messages += len(records)
         self._ends_with = instrument

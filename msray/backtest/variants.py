@@ -6,42 +6,17 @@ only be judged from all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.config import MOST_WIDTH, BacktestConfig
 from msray.backtest.result import BacktestResult, binned_returns
-from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio, measure_performance
+from msray.evaluation import BacktestOverfitting, deflated_sharpe_ratio
 from msray.evaluation import probability_of_backtest_overfitting as overfitting_of
 
-FACTORS = (0.5, 1.0, 2.0)
-"""By which profit target, stop and holding time are multiplied."""
 BINS = 160
 """Pieces of equal length into which the time of a backtest is cut, a return each."""
 BLOCKS = 8
-
-
-def neighbours(config: BacktestConfig, factors: Sequence[float] = FACTORS) -> list[BacktestConfig]:
-    """All other combinations of multiplied exits that are in their range.
-
-    Examples
-    --------
-    >>> len(neighbours(BacktestConfig()))
-    26
-    """
-    found = []
-    for profit, stop, holding in product(factors, repeat=3):
-        exits = {
-            "profit_target_pct": config.profit_target_pct * profit,
-            "stop_loss_pct": config.stop_loss_pct * stop,
-            "max_holding_seconds": config.max_holding_seconds * holding,
-        }
-        other = config.model_copy(update=exits)
-        if other != config and max(other.profit_target_pct, other.stop_loss_pct) <= MOST_WIDTH:
-            found.append(other)
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +25,32 @@ class Trials:
 
     Attributes
     ----------
-    count
-        How many there are, this one included.
-    best_net_return
-        Of the best of them; what one would have been tempted to show.
+    net_returns
+        Of all of them, this one's first.
+    different
+        How many of them differ in anything: one that does what another did is no further try.
     deflated_sharpe
         Probability that this one's Sharpe ratio is more than the luckiest of as many worthless ones would have; NaN
         where its equity never moved. Worthless ones differ by chance alone: where trials differ by more, because some
         of them are better, that is not held against the one that is judged.
     overfitting
-        What becomes of the trial that is best in half of the time; None where none of them ever traded.
+        What becomes of the trial that is best in half of the time; None where all did the same.
     """
 
-    count: int
-    best_net_return: float
+    net_returns: tuple[float, ...]
+    different: int
     deflated_sharpe: float
     overfitting: BacktestOverfitting | None
+
+    @property
+    def count(self) -> int:
+        """How many there are, this one included."""
+        return len(self.net_returns)
+
+    @property
+    def best_net_return(self) -> float:
+        """Of the best of them; what one would have been tempted to show."""
+        return max(self.net_returns)
 
 
 def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin_ns: int, end_ns: int) -> Trials:
@@ -80,24 +65,30 @@ def judge_trials(chosen: BacktestResult, others: Sequence[BacktestResult], begin
     """
     results = [chosen, *others]
     returns = np.column_stack([binned_returns(result, begin_ns, end_ns, BINS) for result in results])
-    moved = returns.std(axis=0) > 0
-    ratios = np.divide(returns.mean(axis=0), returns.std(axis=0, ddof=1), out=np.zeros(len(results)), where=moved)
+    different = np.unique(returns, axis=1)
     return Trials(
-        count=len(results),
-        best_net_return=max(result.net_return for result in results),
-        deflated_sharpe=_deflated(returns[:, 0], ratios) if moved[0] else float("nan"),
-        overfitting=overfitting_of(returns, BLOCKS) if moved.sum() > 1 else None,
+        net_returns=tuple(result.net_return for result in results),
+        different=different.shape[1],
+        deflated_sharpe=_deflated(returns[:, 0], _ratios(different)) if returns[:, 0].std() > 0 else float("nan"),
+        overfitting=overfitting_of(different, BLOCKS) if different.shape[1] > 1 else None,
     )
 
 
+def _ratios(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sharpe ratio of each column, 0 where it never moved."""
+    mean, deviation = returns.mean(axis=0), returns.std(axis=0, ddof=1)
+    return np.asarray(np.divide(mean, deviation, out=np.zeros(len(mean)), where=deviation > 0))
+
+
 def _deflated(returns: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:
-    figures = measure_performance(1.0 + np.append(0.0, np.cumsum(returns)))
+    """Deflated Sharpe ratio of a series among trials of these ratios."""
     by_chance = 1.0 / (len(returns) - 1)
+    standard = (returns - returns.mean()) / returns.std()
     return deflated_sharpe_ratio(
-        float(ratios[0]),
+        float(_ratios(returns[:, None])[0]),
         len(returns),
         trials=len(ratios),
         variance=min(float(ratios.var(ddof=1)), by_chance) if len(ratios) > 1 else by_chance,
-        skewness=figures.skewness,
-        kurtosis=figures.kurtosis,
+        skewness=float((standard**3).mean()),
+        kurtosis=float((standard**4).mean()),
     )

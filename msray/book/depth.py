@@ -83,7 +83,7 @@ class L2Book:
                 self.arena[k.ASK_EDGE if side else k.BID_EDGE] = ticks.max() if side else ticks.min()
 
     def apply(self, levels: Levels, begin: int = 0, end: int | None = None) -> None:
-        """Set absolute sizes; 0 removes a level, removing an unknown one is normal.
+        """Set absolute sizes; 0 removes a level, removing an unknown one is normal. An ``EDGE`` ends the covered range.
 
         Parameters
         ----------

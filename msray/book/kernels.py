@@ -30,7 +30,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from msray.compiled import kernel
-from msray.market import DEPTH, Levels, Messages
+from msray.market import DEPTH, EDGE, Levels, Messages
 
 Arena = NDArray[Any]
 
@@ -196,7 +196,8 @@ def apply(book: Arena, levels: Levels, begin: int, end: int) -> bool:
         level = levels[i]
         tick = I64(level.tick)
         size = level.size
-        side = I64(level.flags & 1)
+        flags = level.flags
+        side = I64(flags & 1)
         q = tick >> 12
         if U64(q) >= U64(n):
             break
@@ -269,6 +270,11 @@ def apply(book: Arena, levels: Levels, begin: int, end: int) -> bool:
                         best_bid = at_or_below(book, 0, tick)
                 elif tick == best_ask:
                     best_ask = at_or_above(book, 1, tick)
+        if flags & EDGE:
+            if side == 0:
+                book[BID_EDGE] = tick if size != 0 else NO_BID
+            else:
+                book[ASK_EDGE] = tick if size != 0 else NO_ASK
         i += 1
     book[BEST_BID] = best_bid
     book[BEST_ASK] = best_ask

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from msray.compiled import kernel
-from msray.market import DEPTH, TRADE, Messages
+from msray.market import DEPTH, GAP, TRADE, GapReason, Messages
 
 Arena = NDArray[Any]
 
@@ -20,11 +20,12 @@ RING = 1024
 WORDS = RING_AT + RING
 
 STALE_INTERVALS = 5
+CLOSED = int(GapReason.CLOSED)
 
 
 @kernel
 def observe(figures: Arena, messages: Messages, late_ns: int, stale_ns: int) -> None:
-    """Add the messages of one instrument to its figures.
+    """Add the messages of one instrument to its figures; while a market is closed, silence is not stale.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def observe(figures: Arena, messages: Messages, late_ns: int, stale_ns: int) -> 
     """
     for i in range(messages.shape[0]):
         message = messages[i]
+        if message.kind == GAP and message.prev_id == CLOSED:
+            figures[LAST_DEPTH_EVENT] = figures[TRADE_ID] = 0
         is_depth = message.kind == DEPTH
         if not is_depth and message.kind != TRADE:
             continue

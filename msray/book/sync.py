@@ -39,6 +39,7 @@ from msray.market import (
     MESSAGE,
     REFRESH,
     REGRID,
+    REQUEST,
     SNAPSHOT,
     TRADE,
     GapReason,
@@ -124,7 +125,8 @@ class BookSync:
         Parameters
         ----------
         records
-            DEPTH, TRADE, SNAPSHOT and REGRID messages of this instrument.
+            DEPTH, TRADE, SNAPSHOT and REGRID messages of this instrument. Among stored ones may be a GAP, where their
+            source knows of one, and a REQUEST, which is :meth:`requested`.
         """
         at, count = 0, len(records)
         while at < count:
@@ -199,17 +201,33 @@ class BookSync:
 
     def _take_synced_special(self, one: Records) -> Iterator[Records]:
         if one.messages["kind"][0] != SNAPSHOT:
-            yield from self._regrid(one)
+            yield from self._take_mark(one)
             return
         self._pace.answered()
         self._snapshot = one.copy()
         self._is_auditing = True
         yield from self._audit()
 
+    def _take_mark(self, one: Records) -> Iterator[Records]:
+        """A finer grid, a request, or the source says itself that the book is unknown from here on."""
+        message = one.messages[0]
+        if message["kind"] == REGRID:
+            yield from self._regrid(one)
+            return
+        if message["kind"] == REQUEST:
+            self.requested(int(message["local_ns"]))
+            return
+        if message["prev_id"] in (GapReason.CLOSED, GapReason.BEGAN):
+            self._ids[k.SYNC_TRADE_ID] = -1
+        if self.is_synced:
+            yield self.lose(GapReason(message["prev_id"]), one)
+        else:
+            self._start_over()
+
     def _take_unsynced(self, one: Records) -> Iterator[Records]:
         kind = one.messages["kind"][0]
-        if kind == REGRID:
-            yield from self._regrid(one)
+        if kind in (GAP, REGRID, REQUEST):
+            yield from self._take_mark(one)
         elif kind == SNAPSHOT:
             self._pace.answered()
             self._snapshot = one.copy()

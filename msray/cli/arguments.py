@@ -5,6 +5,9 @@ from pathlib import Path
 
 from msray.errors import UsageError
 
+PATHS = "Recordings, LOBSTER days, lakes, a raw log."
+"""What verbs that read what was recorded say of their PATH."""
+
 
 def names(text: str) -> list[str]:
     """A list with commas between.

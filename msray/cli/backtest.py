@@ -1,14 +1,17 @@
 """``msray backtest``: recordings through the detectors, their signals through a strategy, and what it all was worth."""
 
+import hashlib
 import importlib.util
+import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msray.cli.arguments import PATHS
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
@@ -16,15 +19,15 @@ from msray.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, RunAll, Tape
     from msray.cli.settings import Settings
+    from msray.prediction import DetectionConfig
 
-_STRATEGIES = {"follower": "msray.backtest:SignalFollower"}
 _GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
 def backtest(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
-    strategy: Annotated[str, typer.Option(help="follower, or your own as FILE.py:CLASS.")] = "follower",
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
+    strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
     clock_correction_ms: Annotated[
@@ -32,6 +35,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     ] = None,
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
+    runs: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the run folder goes; else runs_dir.")] = None,
     on_ray: Annotated[bool, typer.Option("--on-ray", help="Run the trials side by side on Ray.")] = False,
     address: Annotated[
         str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster; else that of `msray live`, or its own.")
@@ -40,21 +44,22 @@ def backtest(  # noqa: PLR0913 (a flag each)
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
 
     Orders take their time to the venue, wait in its queue, pay its fees and trade nothing twice; features are known
-    when they were. The exits asked for are judged beside 26 others, as one could have chosen them. Fees, exits, latency
-    and limits are in the section `backtest` of the configuration.
+    when they were. What was asked for is judged beside what one could have asked for. Fees, exits, latency and
+    limits are in the section `backtest` of the configuration. The run's folder has the figures (metrics.json), the
+    trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
     """
     from msray.backtest import backtest as run_backtest
-    from msray.backtest import run_all
+    from msray.backtest import report_page, run_all
     from msray.cli.settings_file import load_settings
+    from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
     from msray.store.ledger_records import parse_time
+    from msray.store.runs import new_run_id, write_run
 
     out: Output = context.obj
-    make = _strategy(strategy)
-    settings = load_settings(config)
-    said = settings.backtest
-    assumed = said if clock_correction_ms is None else _corrected(said, clock_correction_ms)
+    make = load_strategy(strategy)
+    assumed, settings = assumptions(config, clock_correction_ms), load_settings(config)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
     run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
@@ -68,17 +73,40 @@ def backtest(  # noqa: PLR0913 (a flag each)
             progress=progress,
         )
     report = run_backtest(tapes, assumed, strategy=make, run=run)
-    out.data({**report.as_dict(), "problems": opened.problems})
+    made_of = {
+        "strategy": strategy,
+        "files": sorted(file.name for file in opened.files),
+        "calibrations": {name: one.digest for name, one in sorted(known.items())},
+        "until": until,
+    }
+    run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
+    page = report_page(report, tapes, run_id=run_id)
+    where, sections = runs or settings.runs_dir, {"detection": words}
+    folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
+    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
+    out.note(f"{folder / 'report.html'}")
     for problem in opened.problems:
         out.note(problem)
 
 
-def _corrected(config: "BacktestConfig", clock_correction_ms: float) -> "BacktestConfig":
+def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping[str, Any]) -> str:
+    """Of what was assumed and of the names of what went in."""
+    text = "\n".join([config.model_dump_json(), words.words_digest(), json.dumps(made_of, sort_keys=True)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def assumptions(config: Path | None, clock_correction_ms: float | None) -> "BacktestConfig":
+    """The section ``backtest`` of the configuration, with another correction of the clock if one is given."""
     from pydantic import ValidationError
 
+    from msray.cli.settings_file import load_settings
+
+    said = load_settings(config).backtest
+    if clock_correction_ms is None:
+        return said
     try:
-        return type(config).model_validate({**config.model_dump(), "clock_correction_ms": clock_correction_ms})
+        return type(said).model_validate({**said.model_dump(), "clock_correction_ms": clock_correction_ms})
     except ValidationError as error:
         raise UsageError(f"--clock-correction-ms: {error.errors()[0]['msg']}, got {clock_correction_ms}") from error
 
@@ -110,17 +138,18 @@ def _on_cluster(context: typer.Context, settings: "Settings", address: str | Non
     return run
 
 
-def _strategy(name: str) -> "MakeStrategy":
+def load_strategy(name: str) -> "MakeStrategy":
     """What makes the strategy of this name: one of ours, or a class in the user's file."""
-    place, _, class_name = _STRATEGIES.get(name, name).rpartition(":")
-    if name in _STRATEGIES:
-        made = getattr(importlib.import_module(place), class_name)
-    elif place.endswith(".py"):
-        made = getattr(_loaded(Path(place)), class_name, None)
-    else:
-        raise UnknownNameError("strategy", name, [*_STRATEGIES, "FILE.py:CLASS"])
-    if not callable(made):
-        raise UsageError(f"strategy must name a class of {place}, got {class_name!r}")
+    from msray.backtest import STRATEGIES, Strategy
+
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    place, _, class_name = name.rpartition(":")
+    if not place.endswith(".py"):
+        raise UnknownNameError("strategy", name, [*STRATEGIES, "FILE.py:CLASS"])
+    made = getattr(_loaded(Path(place)), class_name, None)
+    if not (isinstance(made, type) and issubclass(made, Strategy)):
+        raise UsageError(f"strategy must name a class of {place} that is a Strategy, got {class_name!r}")
     chosen: MakeStrategy = made
     return chosen
 
@@ -183,7 +212,8 @@ def _lines(report: "BacktestReport", figures: dict[str, Any]) -> list[str]:
         lead_line,
         f"fees {costs.fees:.2f}, funding {costs.funding:.2f}, turnover {costs.turnover:,.0f}; largest drawdown "
         f"{report.drawdown.depth:.2%}",
-        f"trials {figures['trials']}: best of them {figures['best_trial_net_return']:+.3%}, DSR "
+        f"trials {figures['trials']}, {figures['different_trials']} of them different: the best "
+        f"{figures['best_trial_net_return']:+.3%}, DSR "
         f"{_number(figures['dsr'])}, PBO {_number(figures['pbo'])}",
         report.verdict,
     ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import check_outputs
+from msray.cli.arguments import PATHS, check_outputs
 from msray.cli.output import Output
 from msray.cli.replay import show_progress
 from msray.errors import FeedError
@@ -21,7 +21,7 @@ _DAY_MS = 86_400_000
 
 def calibrate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")] = Path("calibration.json"),
     bars: Annotated[int | None, typer.Option(min=60, help="Bars to learn from; else as configured.")] = None,
     first_bar: Annotated[int | None, typer.Option(min=0, help="First of them, counted from the epoch's first.")] = None,

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ def live(  # noqa: PLR0913 (a flag each)
     until_end: Annotated[bool, typer.Option("--until-end", help="Stay till the endpoint has sent all.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stay so long, then end.")] = None,
     no_api: Annotated[bool, typer.Option("--no-api", help="Serve no HTTP API.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="Trade the signals on paper, as `backtest` is set.")] = False,
 ) -> None:
     """Detect live: books, features and detectors in Ray actors, signals in the ledger and over HTTP.
 
@@ -56,6 +58,7 @@ def live(  # noqa: PLR0913 (a flag each)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
     plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api)
+    plan = replace(plan, paper=settings.backtest if paper else None)
     stays = until_end or seconds is not None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _alone(settings.state_dir), contextlib.ExitStack() as end:
@@ -241,9 +244,17 @@ def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]])
         }
         for shard in view.shards
     ]
-    out.data({"shards": shards, "instruments": rows})
+    paper = [asdict(shard.paper) for shard in view.shards if shard.paper is not None]
+    out.data({"shards": shards, "instruments": rows, "paper": paper[0] if paper else None})
     out.table(_SHARD_COLUMNS, [[_cell(shard[name]) for name in _SHARD_COLUMNS] for shard in shards])
     out.table(_COLUMNS, [[_cell(row[name]) for name in _COLUMNS] for row in rows])
+    for one in paper:
+        positions = ", ".join(f"{name} {size:g}" for name, size in one["positions"].items() if size) or "nothing"
+        refused = "".join(f", {count} refused by {limit}" for limit, count in one["refusals"].items())
+        out.line(
+            f"paper: {one['equity']:.2f} ({one['net_return']:+.3%}), holds {positions}; {one['orders']} orders, "
+            f"{one['fills']} fills, {one['trades']} trades{refused}" + (f"; {one['halted']}" if one["halted"] else "")
+        )
 
 
 def _row(one: "InstrumentSnapshot") -> dict[str, Any]:

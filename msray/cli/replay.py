@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msray.cli.arguments import check_outputs, speed_of
+from msray.cli.arguments import PATHS, check_outputs, speed_of
 from msray.cli.output import Output
 from msray.errors import UsageError
 
@@ -35,9 +35,10 @@ _COLUMNS = (
 
 def replay(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or the folder of a raw log.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     venue: Annotated[str | None, typer.Option(help="Venue of recordings, where their shape does not tell.")] = None,
     speed: Annotated[str, typer.Option(help="10x, 0.5, or max: as fast as it goes.")] = "max",
+    from_: Annotated[str | None, typer.Option("--from", help="Local time from which signals are told.")] = None,
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
@@ -48,11 +49,14 @@ def replay(  # noqa: PLR0913 (a flag each)
 ) -> None:
     """Replay recordings or a raw log: books, features, signals, and what the feed was worth.
 
-    PATHS of one instrument become one chain, whatever their order; the venue is read from the shape of the messages. A
-    raw log is replayed with the configuration it was written under, unless --config names another, and gives the ids
-    of the signals that its run gave.
+    PATHS are files and folders. Those of one instrument become one chain, whatever their order; whose they are is read
+    from the shape of the messages, or from the names of files as LOBSTER and Tardis.dev give them. A raw log is
+    replayed with the configuration it was written under, unless --config names another, and gives the ids of the
+    signals that its run gave. What lies before --from is folded as fast as it goes, so that what is told has the ids
+    that it has in the whole.
     """
     from msray.clock import SystemClock
+    from msray.feeds.playback import Playback
     from msray.feeds.replay import drive, open_replay
     from msray.prediction import Pipeline
     from msray.store.ledger_records import parse_time
@@ -83,6 +87,7 @@ def replay(  # noqa: PLR0913 (a flag each)
                 speed=speed_of(speed),
                 until_ns=None if until is None else parse_time(until),
                 progress=progress,
+                playback=Playback(0 if from_ is None else parse_time(from_)),
             )
         _write_results(results, pipeline, result.signals)
     _report(out, opened, pipeline, result)

@@ -21,6 +21,9 @@ from msray.evaluation.performance import (
     measure_trades,
 )
 from msray.evaluation.planted import Alarm, PlantedChange, PlantedScore, score_planted
+from msray.evaluation.prediction_folds import FoldReport, FoldScore, evaluate_folds
+from msray.evaluation.prediction_report import JudgedFigure, PredictionReport, evaluate_predictions
+from msray.evaluation.predictions import Predictions
 from msray.evaluation.purged_cv import CombinatorialPurgedCV, PurgedKFold, PurgedWalkForward, Role, SplitDescription
 from msray.evaluation.ranking import Curve, PrecisionAtK, RankingReport, precision_at_k, ranking_report
 from msray.evaluation.reliability import ReliabilityDiagram, reliability_diagram
@@ -45,12 +48,17 @@ __all__ = [
     "DirectionScore",
     "DirectionalAccuracy",
     "Drawdown",
+    "FoldReport",
+    "FoldScore",
+    "JudgedFigure",
     "LeadTimes",
     "MarginScore",
     "PerformanceReport",
     "PlantedChange",
     "PlantedScore",
     "PrecisionAtK",
+    "PredictionReport",
+    "Predictions",
     "ProbabilityScore",
     "PurgedKFold",
     "PurgedWalkForward",
@@ -69,6 +77,8 @@ __all__ = [
     "covering",
     "deflated_sharpe_ratio",
     "directional_accuracy",
+    "evaluate_folds",
+    "evaluate_predictions",
     "expected_maximum_sharpe",
     "f1_with_margin",
     "measure_performance",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_count, checked_number, checked_numbers
 from msray.errors import UsageError
-from msray.evaluation.arguments import checked_count, checked_number, checked_values
 
 _SILENT_LAGS = 5
 """So many lags in a row without significant correlation, and the dependence is taken to have ended."""
@@ -86,13 +86,12 @@ def stationary_bootstrap_interval(
     >>> found.low < 0.1 < found.high
     True
     """
-    series = checked_values("values", values, least=2)
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"level must lie between 0 and 1, got {level}")
+    series = _series(values)
+    checked_number("level", level, above=0, below=1)
     checked_count("draws", draws, 10, 10_000_000)
     if mean_block is None:
         mean_block = automatic_mean_block(series)
-    checked_number("mean_block", mean_block, 1.0, float(len(series)))
+    checked_number("mean_block", mean_block, least=1, most=len(series))
     estimate = float(statistic(series))
     resampled = (series[stationary_rows(len(series), mean_block, rng)] for _ in range(draws))
     found = np.fromiter((statistic(one) for one in resampled), np.float64, draws)
@@ -136,7 +135,7 @@ def stationary_rows(n: int, mean_block: float, rng: np.random.Generator) -> NDAr
     array([5, 5, 6, 7, 0, 1, 2, 0])
     """
     checked_count("n", n, 1, _LONGEST)
-    checked_number("mean_block", mean_block, 1.0)
+    checked_number("mean_block", mean_block, least=1)
     if not isinstance(rng, np.random.Generator):
         raise UsageError(f"rng must be a numpy Generator, got {type(rng).__name__}", hint="np.random.default_rng(seed)")
     is_first = rng.random(n) < 1.0 / mean_block
@@ -175,7 +174,7 @@ def automatic_mean_block(values: ArrayLike) -> float:
     >>> automatic_mean_block(np.random.default_rng(1).normal(size=1000)) < 3.0
     True
     """
-    series = checked_values("values", values, least=2)
+    series = _series(values)
     n = len(series)
     centred = series - series.mean()
     most = min(math.ceil(math.sqrt(n)) + _SILENT_LAGS, n - 1)
@@ -191,6 +190,13 @@ def automatic_mean_block(values: ArrayLike) -> float:
     curvature = 2.0 * abs(float(lags @ weighted))
     best = (curvature / spectrum) ** (2.0 / 3.0) * n ** (1.0 / 3.0) if spectrum > 0.0 else math.inf
     return max(min(best, 3.0 * math.sqrt(n), n / 3.0), 1.0)
+
+
+def _series(values: ArrayLike) -> NDArray[np.float64]:
+    series = checked_numbers("values", values)
+    if len(series) < 2:
+        raise UsageError(f"values must have at least 2 rows, got {len(series)}")
+    return series
 
 
 def _last_lag(is_silent: NDArray[np.bool_]) -> int:

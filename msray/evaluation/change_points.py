@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import MOST_NS, checked_count, checked_whole
 from msray.errors import UsageError
-from msray.evaluation.inputs import whole_numbers
 
 Places = NDArray[np.int64]
 
@@ -106,9 +106,10 @@ def score_delays(change_at: ArrayLike, alarm_at: ArrayLike, *, length: int, with
     >>> score.mtfa, score.mtd, round(score.mdr, 3), round(score.mtr, 3)
     (1860.0, 40.0, 0.333, 31.0)
     """
-    _at_least("length", length, 1)
-    _at_least("within", within, 1)
-    changes, alarms = _changes("change_at", change_at, length), _places("alarm_at", alarm_at, length)
+    checked_count("length", length, 1, MOST_NS)
+    checked_count("within", within, 1, MOST_NS)
+    changes = _changes("change_at", change_at, length)
+    alarms = np.sort(checked_whole("alarm_at", alarm_at, most=length - 1))
     ends = np.minimum(changes + min(within, length), np.append(changes[1:], length))
     delays: list[int | None] = []
     quiet = length
@@ -155,7 +156,7 @@ def covering(annotations: Sequence[ArrayLike], predicted: ArrayLike, *, length: 
     >>> round(covering([[10, 20], [10], [0, 5]], [10, 20], length=45), 10)
     0.7962962963
     """
-    _at_least("length", length, 1)
+    checked_count("length", length, 1, MOST_NS)
     said = _edges(_changes("predicted", predicted, length), length)
     marked = _marked(annotations, length)
     return sum(_covered(_edges(places, length), said) for places in marked) / len(marked) / length
@@ -187,7 +188,7 @@ def f1_with_margin(annotations: Sequence[ArrayLike], predicted: ArrayLike, *, ma
     >>> round(f1_with_margin([[], [10], [50]], [10]).f1, 7)
     0.9090909
     """
-    _at_least("margin", margin, 0)
+    checked_count("margin", margin, 0, MOST_NS)
     said = {0, *_changes("predicted", predicted).tolist()}
     persons = [{0, *places.tolist()} for places in _marked(annotations)]
     precision = _right(set().union(*persons), said, margin) / len(said)
@@ -195,26 +196,12 @@ def f1_with_margin(annotations: Sequence[ArrayLike], predicted: ArrayLike, *, ma
     return MarginScore(precision=precision, recall=recall, f1=2.0 * precision * recall / (precision + recall))
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UsageError(f"{name} must be at least {least}, got {value}")
-
-
-def _places(name: str, values: ArrayLike, length: int | None = None) -> Places:
-    """Ascending."""
-    places = np.sort(whole_numbers(name, values))
-    for place in places[[0, -1]].tolist() if len(places) else ():
-        if place < 0 or (length is not None and place >= length):
-            raise UsageError(f"{name} must be at least 0{'' if length is None else f', below {length}'}, got {place}")
-    return places
-
-
-def _changes(name: str, values: ArrayLike, length: int | None = None) -> Places:
+def _changes(name: str, values: ArrayLike, length: int = MOST_NS) -> Places:
     """Ascending, each once."""
-    return np.unique(_places(name, values, length))
+    return np.unique(checked_whole(name, values, most=length - 1))
 
 
-def _marked(annotations: Sequence[ArrayLike], length: int | None = None) -> list[Places]:
+def _marked(annotations: Sequence[ArrayLike], length: int = MOST_NS) -> list[Places]:
     if not len(annotations):
         raise UsageError("annotations must be those of at least one person, got none")
     return [_changes(f"annotations[{i}]", places, length) for i, places in enumerate(annotations)]

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_numbers
 from msray.errors import UsageError
-from msray.evaluation.inputs import (
-    BINARY,
-    DIRECTIONS,
-    labels,
-    numeric_array,
-    same_rows,
-    sklearn_metrics,
-    some_weights,
-)
+from msray.evaluation.inputs import BINARY, DIRECTIONS, checked_labels, checked_weights, sklearn_metrics
 from msray.evaluation.reliability import reliability_diagram
 
 if TYPE_CHECKING:
@@ -159,10 +152,9 @@ def classification_report(
     >>> report.confusion.tolist()
     [[0, 1, 0], [0, 1, 0], [0, 1, 1]]
     """
-    true = labels("truth", truth, DIRECTIONS)
-    said = labels("predicted", predicted, DIRECTIONS)
-    same_rows("predicted", said, len(true))
-    w = some_weights(weight, len(true))
+    true = checked_labels("truth", truth, DIRECTIONS)
+    said = checked_labels("predicted", predicted, DIRECTIONS, rows=len(true))
+    w = checked_weights(weight, len(true), some=True)
     chances = None if probability is None else _chances(probability, len(true))
     columns = 0 if chances is None else chances.shape[1]
     known = DIRECTIONS if columns == 3 or min(true.min(), said.min()) < 0 else BINARY
@@ -197,10 +189,7 @@ def _class_scores(true: Labels, known: Sequence[int], *columns: Floats) -> Itera
 
 def _chances(given: ArrayLike, rows: int) -> Floats:
     """A probability a label and row."""
-    array = numeric_array("probability", given, (1, 2)).astype(np.float64)
-    same_rows("probability", array, rows)
-    if not ((array >= 0.0) & (array <= 1.0)).all():
-        raise UsageError(f"probability must be 0 to 1, got {array.min():g} to {array.max():g}")
+    array = checked_numbers("probability", given, dimensions=(1, 2), rows=rows, least=0, most=1)
     if array.ndim == 1:
         array = np.column_stack((1.0 - array, array))
     if array.shape[1] not in (2, 3):

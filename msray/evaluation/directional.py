@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from msray.evaluation.inputs import DIRECTIONS, labels, same_rows
+from msray.evaluation.inputs import DIRECTIONS, checked_labels
 from msray.evaluation.intervals import wilson_interval
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def directional_accuracy(truth: ArrayLike, predicted: ArrayLike, *, level: float
     >>> [(round(one.accuracy, 2), one.coverage) for one in (score.moved, score.committed, score.all)]
     [(0.33, 0.75), (0.5, 0.5), (0.5, 1.0)]
     """
-    true, said = labels("truth", truth, DIRECTIONS), labels("predicted", predicted, DIRECTIONS)
-    same_rows("predicted", said, len(true))
+    true = checked_labels("truth", truth, DIRECTIONS)
+    said = checked_labels("predicted", predicted, DIRECTIONS, rows=len(true))
     return DirectionalAccuracy(
         moved=_score(true, said, true != 0, level),
         committed=_score(true, said, (true != 0) & (said != 0), level),

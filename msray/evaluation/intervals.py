@@ -3,7 +3,7 @@
 import math
 from statistics import NormalDist
 
-from msray.errors import UsageError
+from msray.arguments import MOST_NS, checked_count, checked_number
 
 
 def wilson_interval(found: int, of: int, *, level: float = 0.95) -> tuple[float, float]:
@@ -37,9 +37,9 @@ def wilson_interval(found: int, of: int, *, level: float = 0.95) -> tuple[float,
     >>> round(low, 4), round(high, 4)
     (0.4902, 0.9433)
     """
-    if not 0 <= found <= of:
-        raise UsageError(f"found must be 0 to {of}, got {found}")
-    check_level(level)
+    checked_count("of", of, 0, MOST_NS)
+    checked_count("found", found, 0, of)
+    checked_number("level", level, above=0, below=1)
     if of == 0:
         return 0.0, 1.0
     z = -NormalDist().inv_cdf(0.5 - 0.5 * level)
@@ -47,15 +47,3 @@ def wilson_interval(found: int, of: int, *, level: float = 0.95) -> tuple[float,
     middle, half = p + z2 / (2 * of), z * math.sqrt(p * (1 - p) / of + z2 / (4 * of * of))
     # Rounding may push an end past the share itself, at 0 and at 1.
     return min(max((middle - half) / (1 + z2 / of), 0.0), p), max(min((middle + half) / (1 + z2 / of), 1.0), p)
-
-
-def check_level(level: float) -> None:
-    """Refuse a level of confidence that is none.
-
-    Raises
-    ------
-    UsageError
-        If it is not above 0 and below 1.
-    """
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"level must lie between 0 and 1, got {level}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.arguments import checked_count, checked_number
 from msray.errors import UsageError
 from msray.evaluation.intervals import wilson_interval
 from msray.evaluation.watched import Times, Watched
@@ -21,6 +22,7 @@ SECOND, HOUR = 1_000_000_000, 3_600_000_000_000
 MOST_HORIZON_NS = 10**18
 """Thirty years; onset less horizon stays an int64."""
 MOST_DRAWS = 1_000_000
+LEAD_BINS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,10 @@ class RandomAlarms:
     p_detection_rate, p_median, p_restricted_mean
         How often a draw is at least as good: ``(1 + such draws) / (1 + draws)``, Davison and Hinkley (1997). Below 0.05
         or so the alarms know something. No lead at all is worse than any.
+    lead_edges_s
+        Edges of ``LEAD_BINS`` equal parts of the time from the shortest to the longest lead.
+    lead_counts
+        Events found with a lead in each part, averaged over the draws.
     """
 
     draws: int
@@ -45,6 +51,8 @@ class RandomAlarms:
     p_detection_rate: float
     p_median: float
     p_restricted_mean: float
+    lead_edges_s: tuple[float, ...]
+    lead_counts: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,8 +100,7 @@ class LeadTimes:
         UsageError
             If the share is not 0 to 1.
         """
-        if not 0.0 <= share <= 1.0:
-            raise UsageError(f"share must be 0 to 1, got {share}")
+        checked_number("share", share, least=0, most=1)
         found = self.lead_s[~np.isnan(self.lead_s)]
         return float(np.quantile(found, share)) if len(found) else math.nan
 
@@ -156,8 +163,11 @@ def score_lead_time(
     >>> round(score.random.detection_rate, 2)  # one alarm in an hour, 2 x 2 minutes of which are before an event
     0.03
     """
-    _check(watched, horizon_ns, minimum_lead_ns, draws)
-    window_ns = int(horizon_ns), int(minimum_lead_ns)
+    if not watched:
+        raise UsageError("watched must hold at least one instrument, got none")
+    horizon_ns = checked_count("horizon_ns", horizon_ns, 1, MOST_HORIZON_NS)
+    window_ns = horizon_ns, checked_count("minimum_lead_ns", minimum_lead_ns, 0, horizon_ns)
+    checked_count("draws", draws, 1, MOST_DRAWS)
     lead_ns = np.concatenate([one.leads(one.alarm_ns, *window_ns) for one in watched])
     found = int((lead_ns >= 0).sum())
     low, high = wilson_interval(found, len(lead_ns), level=level)
@@ -174,17 +184,6 @@ def score_lead_time(
         false_alarms_per_hour=false_alarms / (sum(one.watched_ns for one in watched) / HOUR),
         random=_random_alarms(watched, window_ns, figures, draws, rng),
     )
-
-
-def _check(watched: Sequence[Watched], horizon_ns: int, minimum_lead_ns: int, draws: int) -> None:
-    if not watched:
-        raise UsageError("watched must hold at least one instrument, got none")
-    if not 1 <= horizon_ns <= MOST_HORIZON_NS:
-        raise UsageError(f"horizon_ns must be 1 to {MOST_HORIZON_NS}, got {horizon_ns}")
-    if not 0 <= minimum_lead_ns <= horizon_ns:
-        raise UsageError(f"minimum_lead_ns must be 0 to horizon_ns = {horizon_ns}, got {minimum_lead_ns}")
-    if not 1 <= draws <= MOST_DRAWS:
-        raise UsageError(f"draws must be 1 to {MOST_DRAWS}, got {draws}")
 
 
 def _figures(lead_ns: Times) -> tuple[float, float, float]:
@@ -204,8 +203,12 @@ def _random_alarms(
     rng: np.random.Generator,
 ) -> RandomAlarms:
     drawn = np.empty((draws, 3))
+    edges_ns = np.linspace(window_ns[1], window_ns[0], LEAD_BINS + 1)
+    counts = np.zeros(LEAD_BINS)
     for i in range(draws):
-        drawn[i] = _figures(np.concatenate([one.leads(one.random_alarms(rng), *window_ns) for one in watched]))
+        lead_ns = np.concatenate([one.leads(one.random_alarms(rng), *window_ns) for one in watched])
+        drawn[i] = _figures(lead_ns)
+        counts += np.histogram(lead_ns[lead_ns >= 0], edges_ns)[0]
     has_median = ~np.isnan(drawn[:, 1])
     # Below every lead there can be: a draw without one beats nothing, alarms without one are beaten by all.
     as_good = (np.nan_to_num(drawn, nan=-1.0) >= np.nan_to_num(np.array(seen), nan=-1.0)).sum(axis=0)
@@ -219,4 +222,6 @@ def _random_alarms(
         p_detection_rate=p_values[0],
         p_median=p_values[1],
         p_restricted_mean=p_values[2],
+        lead_edges_s=tuple((edges_ns / SECOND).tolist()),
+        lead_counts=tuple((counts / draws).tolist()),
     )

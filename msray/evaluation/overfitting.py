@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_count, checked_numbers
 from msray.errors import UsageError
-from msray.evaluation.arguments import checked_count, checked_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,9 +101,11 @@ def probability_of_backtest_overfitting(returns: ArrayLike, n_blocks: int = 16) 
     blocks = checked_count("n_blocks", n_blocks, 2, 20)
     if blocks % 2:
         raise UsageError(f"n_blocks must be even, got {blocks}")
-    values = checked_values("returns", returns, least=2 * blocks, dimensions=2)
-    if values.shape[1] < 2:
-        raise UsageError(f"returns must have at least 2 columns, one a strategy, got {values.shape[1]}")
+    values = checked_numbers("returns", returns, dimensions=(2,))
+    if len(values) < 2 * blocks or values.shape[1] < 2:
+        raise UsageError(
+            f"returns must have at least {2 * blocks} rows and 2 columns, one a strategy, got the shape {values.shape}"
+        )
     sums = _BlockSums.of(values, blocks)
     halves = np.array(list(itertools.combinations(range(blocks), blocks // 2)))
     step = max(_CELLS_AT_ONCE // values.shape[1], 1)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import MOST_NS, checked_number, checked_numbers, checked_times
 from msray.errors import UsageError
-from msray.evaluation.arguments import MOST_NS, checked_number, checked_values
 
 Floats = NDArray[np.float64]
 
@@ -171,10 +171,10 @@ def measure_performance(
     >>> round(report.total_return, 6), round(report.drawdown.depth, 6), report.drawdown.end
     (0.21, 0.1, 3)
     """
-    curve = checked_values("equity", equity, least=2)
-    if curve[0] <= 0.0:
-        raise UsageError(f"equity must begin above 0, got {curve[0]}")
-    times = None if times_ns is None else _checked_times(times_ns, len(curve))
+    curve = checked_numbers("equity", equity)
+    if len(curve) < 2 or curve[0] <= 0.0:
+        raise UsageError(f"equity must have at least 2 points and begin above 0, got {curve.tolist()[:2]}")
+    times = None if times_ns is None else _times(times_ns, len(curve))
     count = len(curve) - 1
     yearly = _per_year(per_year, times, count)
     returns = np.diff(curve) / curve[:-1] if (curve[:-1] > 0.0).all() else np.empty(0)
@@ -214,7 +214,7 @@ def measure_trades(trades: ArrayLike) -> TradeReport:
     >>> report.hit_rate, report.profit_factor, report.expectancy, report.expectancy_ratio
     (0.5, 2.5, 0.75, 0.75)
     """
-    results = checked_values("trades", trades, least=0)
+    results = checked_numbers("trades", trades)
     won, lost = results[results > 0.0], -results[results < 0.0]
     mean, deviation, *_ = _moments(results, _ROUNDING * float(np.abs(results).max(initial=0.0)))
     hit_rate = _ratio(len(won), len(results))
@@ -254,10 +254,10 @@ def compound_returns(returns: ArrayLike, *, start: float = 1.0) -> Floats:
     >>> compound_returns([0.5, -0.5], start=100.0)
     array([100., 150.,  75.])
     """
-    shares = checked_values("returns", returns, least=1)
-    if shares.min() < -1.0:
-        raise UsageError(f"returns must be -1 or more, got {shares.min()}")
-    first = checked_number("start", start, math.ulp(0.0))
+    shares = checked_numbers("returns", returns, least=-1)
+    if len(shares) == 0:
+        raise UsageError("returns must have at least 1 row, got none")
+    first = checked_number("start", start, above=0)
     return np.cumprod(np.concatenate([[first], 1.0 + shares]))
 
 
@@ -287,23 +287,16 @@ def _drawdown(curve: Floats, times: NDArray[np.int64] | None) -> Drawdown:
     return Drawdown(depth=float(depths[bottom]), peak=peak, bottom=bottom, end=end, seconds=seconds)
 
 
-def _checked_times(times_ns: ArrayLike, points: int) -> NDArray[np.int64]:
-    times = np.asarray(times_ns)
-    if times.shape != (points,) or times.dtype.kind not in "iu":
-        raise UsageError(f"times_ns must be {points} integers, one a point, got {times.dtype} of shape {times.shape}")
-    if int(times.min()) < -MOST_NS or int(times.max()) > MOST_NS:
-        raise UsageError(f"times_ns must lie within {MOST_NS} ns of 1970, got {times.min()} to {times.max()}")
-    ordered = times.astype(np.int64)
-    backward = np.flatnonzero(np.diff(ordered) < 0)
-    if len(backward) or ordered[-1] == ordered[0]:
-        where = f"falls after point {backward[0]}" if len(backward) else f"is {ordered[0]} throughout"
-        raise UsageError(f"times_ns must rise from point to point, and {where}")
-    return ordered
+def _times(times_ns: ArrayLike, points: int) -> NDArray[np.int64]:
+    times = checked_times("times_ns", times_ns, rows=points, least=-MOST_NS)
+    if times[-1] == times[0]:
+        raise UsageError(f"times_ns must rise from the first to the last point, got {times[0]} throughout")
+    return times
 
 
 def _per_year(per_year: float | None, times: NDArray[np.int64] | None, observations: int) -> float:
     if per_year is not None:
-        return checked_number("per_year", per_year, math.ulp(0.0))
+        return checked_number("per_year", per_year, above=0)
     return math.nan if times is None else observations * YEAR_NS / int(times[-1] - times[0])
 
 

@@ -20,8 +20,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import MOST_NS, checked_count, checked_number, checked_spans
 from msray.errors import UsageError
-from msray.evaluation.arguments import MOST_NS, checked_count, checked_spans
 
 PURGE, EMBARGO = 0.01, 0.02
 """Margins where none are given, as shares of the time from the first start to the last end."""
@@ -66,7 +66,7 @@ class _PurgedSplitter:
     embargo_ns: int | None
 
     def __init__(self, spans: ArrayLike) -> None:
-        starts, ends = checked_spans(spans)
+        starts, ends = checked_spans("spans", spans, least=-MOST_NS, at_least_one=True).T
         self._order = np.argsort(starts, kind="stable")
         self._starts, self._ends = starts[self._order], ends[self._order]
         self._latest = np.maximum.accumulate(self._ends)
@@ -163,9 +163,7 @@ class _PurgedSplitter:
             if share is not None:
                 raise UsageError(f"{name} and {name}_ns say the same thing: give one, got {share} and {length_ns}")
             return checked_count(f"{name}_ns", length_ns, 0, MOST_NS)
-        share = default if share is None else share
-        if not 0.0 <= share < 1.0:
-            raise UsageError(f"{name} must be a share of the whole time, 0 to less than 1, got {share}")
+        share = checked_number(name, default if share is None else share, least=0, below=1)
         return min(int(share * (int(self._latest[-1]) - int(self._starts[0]))), MOST_NS)
 
 

@@ -1,15 +1,17 @@
 """Scores as a ranking: whether what is ranked high came true."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import MOST_NS, checked_count, checked_numbers
 from msray.errors import UsageError
-from msray.evaluation.inputs import BINARY, labels, numbers, same_rows, sklearn_metrics, weights
+from msray.evaluation.inputs import BINARY, checked_labels, checked_weights, sklearn_metrics
 from msray.evaluation.intervals import wilson_interval
 
 if TYPE_CHECKING:
@@ -149,12 +151,9 @@ def precision_at_k(
     >>> second.k_used, second.precision
     (4, 0.5)
     """
-    scores = numbers("score", score)
-    hits = labels("is_hit", is_hit, BINARY)
-    same_rows("is_hit", hits, len(scores))
+    scores, hits = _scored(score, is_hit)
     for k in ks:
-        if k < 1:
-            raise UsageError(f"ks must be at least 1 each, got {k}")
+        checked_count("ks", k, 1, MOST_NS)
     order = np.lexsort([*_keys(tie_break, len(scores))[::-1], -scores])
     return tuple(_at(k, scores[order], hits[order], level) for k in ks)
 
@@ -200,8 +199,8 @@ def ranking_report(
     (0.75, 0.8333, 0.5)
     """
     top = precision_at_k(score, is_hit, ks, tie_break=tie_break, level=level)
-    scores, hits = numbers("score", score), labels("is_hit", is_hit, BINARY)
-    w = weights(weight, len(scores))
+    scores, hits = _scored(score, is_hit)
+    w = checked_weights(weight, len(scores))
     weighed = hits[w > 0]
     undefined = "" if 0 < weighed.sum() < len(weighed) else "needs both hits and misses"
     roc_auc, average_precision, roc, precision_recall = _UNDEFINED if undefined else _curves(hits, scores, w)
@@ -241,17 +240,22 @@ def _curves(hits: NDArray[np.int64], scores: Floats, w: Floats) -> tuple[float, 
     )
 
 
+def _scored(score: ArrayLike, is_hit: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
+    scores = checked_numbers("score", score, least=-sys.float_info.max, most=sys.float_info.max)
+    return scores, checked_labels("is_hit", is_hit, BINARY, rows=len(scores))
+
+
 def _keys(columns: Sequence[ArrayLike], rows: int) -> list[NDArray[np.int64]]:
     """Places of the values of each column in their order."""
     keys = []
     for number, column in enumerate(columns):
         name = f"tie_break[{number}]"
-        array: NDArray[Any] = np.asarray(column)
-        same_rows(name, array, rows)
         try:
-            values, places = np.unique(array, return_inverse=True)
-        except TypeError as error:
+            values, places = np.unique(np.asarray(column), return_inverse=True)
+        except (TypeError, ValueError) as error:
             raise UsageError(f"{name} must hold values that can be sorted") from error
+        if places.shape != (rows,):
+            raise UsageError(f"{name} must have {rows} rows as the others have, got the shape {places.shape}")
         if (values != values).any():  # NaN, NaT
             raise UsageError(f"{name} must hold values that can be sorted, got {values[-1]}")
         keys.append(places)

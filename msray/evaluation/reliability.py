@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_count, checked_numbers
 from msray.errors import UsageError
-from msray.evaluation.inputs import BINARY, labels, numbers, same_rows, some_weights
+from msray.evaluation.inputs import BINARY, checked_labels, checked_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,13 +87,10 @@ def reliability_diagram(
     >>> diagram.share.tolist(), diagram.frequency.tolist(), round(diagram.ece, 4)
     ([0.5, 0.5], [0.0, 0.5], 0.2)
     """
-    p, hits = numbers("probability", probability), labels("is_hit", is_hit, BINARY)
-    same_rows("is_hit", hits, len(p))
-    w = some_weights(weight, len(p))
-    if p.min() < 0.0 or p.max() > 1.0:
-        raise UsageError(f"probability must be 0 to 1, got {p.min():g} to {p.max():g}")
-    if not 1 <= bins <= MOST_BINS:
-        raise UsageError(f"bins must be 1 to {MOST_BINS}, got {bins}")
+    p = checked_numbers("probability", probability, least=0, most=1)
+    hits = checked_labels("is_hit", is_hit, BINARY, rows=len(p))
+    w = checked_weights(weight, len(p), some=True)
+    checked_count("bins", bins, 1, MOST_BINS)
     if equal not in ("width", "mass"):
         raise UsageError(f"equal must be 'width' or 'mass', got {equal!r}")
     place = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], p) if equal == "width" else _by_mass(p, w, bins)

@@ -7,13 +7,13 @@ observations a year, its variance by their number. Kurtosis is 3 for normal retu
 import math
 from statistics import NormalDist
 
+from msray.arguments import MOST_NS, checked_count, checked_number
 from msray.errors import UsageError
-from msray.evaluation.arguments import checked_count, checked_number
 
 _NORMAL = NormalDist()
 _EULER = 0.5772156649015329
 _ROUNDING = 1e-12
-_MOST = 1e6
+_MOST = 10**6
 """Largest ratio and skewness; beyond it something else was meant, and squares would overflow."""
 
 
@@ -52,7 +52,7 @@ def probabilistic_sharpe_ratio(
     >>> round(probabilistic_sharpe_ratio(0.458, 24, skewness=-2.448, kurtosis=10.164), 4)
     0.9134
     """
-    checked_count("observations", observations, 2, 1 << 62)
+    checked_count("observations", observations, 2, MOST_NS)
     ahead, spread = _ahead(sharpe, benchmark), _variance(sharpe, skewness, kurtosis)
     if spread == 0.0:
         return 0.5 if ahead == 0.0 else float(ahead > 0.0)
@@ -95,8 +95,7 @@ def minimum_track_record_length(
     >>> round(minimum_track_record_length(0.458, skewness=-2.448, kurtosis=10.164), 1)
     34.6
     """
-    if not 0.5 < confidence < 1.0:
-        raise UsageError(f"confidence must lie between 0.5 and 1, got {confidence}")
+    checked_number("confidence", confidence, above=0.5, below=1)
     ahead, spread = _ahead(sharpe, benchmark), _variance(sharpe, skewness, kurtosis)
     return 1.0 + spread * (_NORMAL.inv_cdf(confidence) / ahead) ** 2 if ahead > 0.0 else math.inf
 
@@ -126,8 +125,8 @@ def expected_maximum_sharpe(trials: float, variance: float) -> float:
     >>> round(expected_maximum_sharpe(100, 1.0), 3)
     2.531
     """
-    checked_number("trials", trials, 1.0, 1e15)
-    deviation = math.sqrt(checked_number("variance", variance, 0.0))
+    checked_number("trials", trials, least=1, most=10**15)
+    deviation = math.sqrt(checked_number("variance", variance, least=0))
     if trials == 1.0:
         return 0.0
     smallest = (1.0 - _EULER) * _NORMAL.inv_cdf(1.0 / trials) + _EULER * _NORMAL.inv_cdf(1.0 / (trials * math.e))
@@ -174,12 +173,13 @@ def deflated_sharpe_ratio(
 
 
 def _ahead(sharpe: float, benchmark: float) -> float:
-    return checked_number("sharpe", sharpe, -_MOST, _MOST) - checked_number("benchmark", benchmark, -_MOST, _MOST)
+    checked_number("sharpe", sharpe, least=-_MOST, most=_MOST)
+    return sharpe - checked_number("benchmark", benchmark, least=-_MOST, most=_MOST)
 
 
 def _variance(sharpe: float, skewness: float, kurtosis: float) -> float:
     """Variance of an estimated Sharpe ratio, times the observations less one."""
-    least = 1.0 + checked_number("skewness", skewness, -_MOST, _MOST) ** 2
-    if checked_number("kurtosis", kurtosis, 1.0, 10.0 * _MOST**2) < least * (1.0 - _ROUNDING):
+    least = 1.0 + checked_number("skewness", skewness, least=-_MOST, most=_MOST) ** 2
+    if checked_number("kurtosis", kurtosis, least=1, most=10 * _MOST**2) < least * (1.0 - _ROUNDING):
         raise UsageError(f"kurtosis must be at least 1 + skewness**2 = {least:g}, got {kurtosis}")
     return max(1.0 - skewness * sharpe + 0.25 * (kurtosis - 1.0) * sharpe * sharpe, 0.0)

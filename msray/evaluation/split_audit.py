@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import MOST_NS, checked_count, checked_spans
 from msray.errors import UsageError
-from msray.evaluation.arguments import MOST_NS, checked_count, checked_spans
 
 _PAIRS_AT_ONCE = 1 << 22
 
@@ -64,7 +64,7 @@ def audit_splits(
     >>> audit_splits([([0, 1], [3])], [[0, 5], [1, 9], [2, 3], [9, 12]])
     SplitAudit(overlapping_pairs=1, leaking_rows=1, needless_rows=1)
     """
-    starts, ends = checked_spans(spans)
+    starts, ends = checked_spans("spans", spans, least=-MOST_NS, at_least_one=True).T.copy()
     checked_count("purge_ns", purge_ns, 0, MOST_NS)
     until = (
         np.full_like(ends, MOST_NS)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_spans, checked_whole, refuse_rows
 from msray.errors import UsageError
-from msray.evaluation.inputs import numeric_array, whole_numbers
 from msray.evaluation.kernels_lead_time import match_alarms
 
 Times = NDArray[np.int64]
@@ -61,26 +61,22 @@ class Watched:
         return alarms
 
     def _inside(self, name: str, times: ArrayLike) -> Times:
-        array = whole_numbers(name, times)
+        array = checked_whole(name, times)
         period = np.searchsorted(self._periods[:, 0], array, side="right") - 1
         outside = (period < 0) | (array >= self._periods[period, 1])
-        if outside.any():
-            raise UsageError(f"{name} must lie in the periods (begin <= time < end), got {array[outside][0]}")
+        refuse_rows(name, array, outside, "lie in the periods (begin <= time < end)")
         return array
 
 
 def _periods(given: ArrayLike) -> Times:
-    array = numeric_array("periods", given, (2,))
-    if array.shape[1] != 2 or not len(array):
-        raise UsageError(f"periods must be rows of begin and end, at least one, got shape {array.shape}")
-    periods = whole_numbers("periods", array.ravel()).reshape(-1, 2)
+    periods = checked_spans("periods", given, at_least_one=True)
     periods = periods[np.argsort(periods[:, 0])]
     before = np.append(0, periods[:-1, 1])
     is_wrong = (periods[:, 0] < before) | (periods[:, 1] <= periods[:, 0])
     if is_wrong.any():
         begin, end = periods[np.argmax(is_wrong)]
         raise UsageError(
-            "periods must begin at 0 or later, end after they begin and not overlap, "
+            "periods must end after they begin and not overlap, "
             f"got {begin} to {end} after one that ends at {before[np.argmax(is_wrong)]}"
         )
     return periods

@@ -23,7 +23,7 @@ from msray.features.kernels_order_flow import forget_depths, order_flow
 from msray.features.kernels_price_path import age_mids, is_full, price_path
 from msray.features.kernels_seconds import add_mid, close_seconds
 from msray.features.kernels_trade_flow import add_trade, forget_trades, trade_flow
-from msray.market import DEPTH, OTHER, SELL, TRADE, Levels, Messages
+from msray.market import DEPTH, OTHER, SELL, TRADE, UNSIGNED, Levels, Messages
 from msray.stats.kernels import get_float, put_float
 
 Arena = NDArray[Any]
@@ -39,8 +39,16 @@ U: Any = np.uintp
 
 @kernel
 def on_trade(state: Arena, event_ns: int, tick: int, size: int, flags: int) -> bool:
-    """Take one trade; ``flags`` has ``SELL`` where the seller was the aggressor. False: the state is full."""
-    return _trade(address(state), event_ns, tick, size, -1 if flags & SELL else 1)
+    """Take one trade; ``flags`` as in its level. False: the state is full."""
+    return _trade(address(state), event_ns, tick, size, _sign(flags))
+
+
+@kernel
+def _sign(flags: int) -> int:
+    """Who was the aggressor: 1 the buyer, -1 the seller, 0 nobody says."""
+    if flags & UNSIGNED:
+        return 0
+    return -1 if flags & SELL else 1
 
 
 @kernel
@@ -98,7 +106,7 @@ def _step(book: Arena, state: Arena, messages: Messages, levels: Levels, at: int
     message = messages[U(at)]
     if message.kind == TRADE:
         trade = levels[U(message.begin)]
-        sign = -1 if trade.flags & SELL else 1
+        sign = _sign(trade.flags)
         return DONE if _trade(state, message.event_ns, trade.tick, trade.size, sign) else STATE_FULL
     if state[k.IS_APPLIED] == 0:
         if not book_kernels.apply(book, levels, message.begin, message.end):

@@ -25,8 +25,11 @@ _TAU_10S = 10e9
 
 @kernel
 def add_trade(state: Arena, time: int, tick: int, size: int, sign: int) -> None:
-    """Count a trade; those of one instant at one mid share an entry of the ring."""
-    before = state[k.LAST_MID]
+    """Count a trade; those of one instant at one mid share an entry of the ring.
+
+    One without a sign is entered as if there were no mid before it: neither spread counts it.
+    """
+    before = state[k.LAST_MID] if sign != 0 else 0
     at = state[k.TRADES_AT]
     mask = state[k.TRADES_CAPACITY] - 1
     head = state[k.TRADES_HEAD]

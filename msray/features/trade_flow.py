@@ -1,9 +1,10 @@
 """What was traded up to a row: volumes, signs, bursts, and what the trades paid.
 
-Symbols: trade ``k`` has time ``t_k``, price ``p``, size ``v`` and sign ``D`` (+1: the buyer was the aggressor); ``m-``
-is the last valid mid before the trade, in log order. Windows are ``(t - W, t]`` over the trades before the row in log
-order. An EW sum with time constant tau decays by ``exp(-dt / tau)`` over every step ``dt`` of event time, then adds;
-over trades, an EW mean of ``x`` is the EW sum of ``x`` over the EW sum of 1, both decaying from trade to trade.
+Symbols: trade ``k`` has time ``t_k``, price ``p``, size ``v`` and sign ``D`` (+1: the buyer was the aggressor, 0: not
+known, and the trade counts in no spread); ``m-`` is the last valid mid before the trade, in log order. Windows
+are ``(t - W, t]`` over the trades before the row in log order. An EW sum with time constant tau decays by
+``exp(-dt / tau)`` over every step ``dt`` of event time, then adds; over trades, an EW mean of ``x`` is the EW sum of
+``x`` over the EW sum of 1, both decaying from trade to trade.
 
 NaN rules. Windows and EW sums are NaN until the epoch has lasted their length, ratios where the denominator is 0; the
 two spreads until a trade has counted, ``vwap_deviation_bps`` where the row's book has no mid. The rest does not read

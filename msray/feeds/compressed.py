@@ -1,12 +1,14 @@
 """Bytes of a file that may be compressed, told by its first bytes and not by its name, in pieces of bounded size."""
 
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from msray.errors import UsageError
+from msray.errors import FeedError, UsageError
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -86,6 +88,93 @@ class FileBytes:
                 member = None if member.eof else member
         if member is not None:
             self.damage = f"cut off at byte {self.bytes_read}"
+
+
+class ZipBytes:
+    """The content of one member of a zip archive; as :class:`FileBytes`.
+
+    Parameters
+    ----------
+    path
+        The archive.
+    member
+        A file in it.
+    """
+
+    def __init__(self, path: Path, member: zipfile.ZipInfo) -> None:
+        self.path = path
+        self.bytes_read = 0
+        """Of the member as it lies in the archive."""
+        self.damage = ""
+        """Why the content ended early; empty where it did not."""
+        self._member = member
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content from its beginning; where the archive is damaged, up to there."""
+        self.bytes_read = done = 0
+        self.damage = ""
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self._member) as content:
+                while data := content.read(_PLAIN_STEP):
+                    done += len(data)
+                    self.bytes_read = self._member.compress_size * done // self._member.file_size
+                    yield data
+        except (*_ZIP_ERRORS, zlib.error, EOFError) as error:
+            self.damage = f"damaged behind byte {done} of {self._member.filename}: {error}"
+
+
+_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError)
+"""What opening an archive can raise: it is damaged, packed in an unknown way, or encrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A file that lies by itself, or in a zip archive.
+
+    Attributes
+    ----------
+    path
+        Of the file, or of the archive.
+    member
+        Which one of the archive; None for a file that lies by itself.
+    """
+
+    path: Path
+    member: zipfile.ZipInfo | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}" if self.member is None else f"{self.path}/{self.member.filename}"
+
+    @property
+    def name(self) -> str:
+        """Without folders."""
+        return self.path.name if self.member is None else Path(self.member.filename).name
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return self.path.stat().st_size if self.member is None else self.member.compress_size
+
+    def open(self) -> FileBytes | ZipBytes:
+        """Its content, from the beginning."""
+        return FileBytes(self.path) if self.member is None else ZipBytes(self.path, self.member)
+
+
+def packed_files(path: Path) -> list[PackedFile]:
+    """The file itself, or what is in it, if it is called ``.zip``.
+
+    Raises
+    ------
+    FeedError
+        If the archive cannot be read.
+    """
+    if path.suffix != ".zip":
+        return [PackedFile(path)]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [PackedFile(path, member) for member in archive.infolist()]
+    except (*_ZIP_ERRORS, OSError) as error:
+        raise FeedError(f"{path} cannot be unpacked: {error}") from error
 
 
 def _zstandard(path: Path) -> ModuleType:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msray.clock import Clock
 from msray.errors import UnavailableError
 from msray.feeds.raw_log import RawLogWriter
-from msray.prediction import Arrived, Disconnected, LogEvent
+from msray.prediction import Arrived, Disconnected, LogEvent, Replayed
 
 MOST_EVENTS = 4_096
 MOST_BYTES = 64 << 20
@@ -144,6 +144,8 @@ class Outlet:
 
 
 def _size(event: LogEvent | Idle) -> int:
+    if isinstance(event, Replayed):
+        return int(event.records.messages.nbytes)
     if not isinstance(event, Arrived) or not len(event.frames):
         return 0
     return int(event.frames.end[-1] - event.frames.begin[0])

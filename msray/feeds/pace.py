@@ -3,6 +3,8 @@
 from msray.errors import UsageError
 from msray.feeds.reconnect import SECOND
 
+_STOOD_STILL_S = 2.0
+"""Later than this, the replay was stopped (ctrl-Z) or the machine asleep: it goes on from here and does not hurry."""
 LONGEST_SILENCE_S = 60.0
 """A silence of the recording counts no longer than this: files of one chain may lie days apart."""
 
@@ -40,4 +42,6 @@ class Pace:
         silence_ns = min(max(recorded_ns - self._last_ns, 0), longest_ns)
         self._last_ns = max(self._last_ns, recorded_ns)
         self._due_ns += silence_ns / self._speed
+        if now_ns - self._due_ns > _STOOD_STILL_S * SECOND:
+            self._due_ns = now_ns
         return max(self._due_ns - now_ns, 0.0) / SECOND

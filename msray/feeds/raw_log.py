@@ -24,7 +24,7 @@ from msray.clock import Clock
 from msray.errors import UnavailableError, UsageError
 from msray.feeds import segment
 from msray.market import Instrument
-from msray.prediction import Arrived, LogEvent, Requested
+from msray.prediction import Arrived, LogEvent, Replayed, Requested
 from msray.venues import Frames
 
 _HOUR_NS = 3600 * 1_000_000_000
@@ -116,6 +116,8 @@ class RawLogWriter:
         ------
         UnavailableError
             If it cannot be written, as on a full disk. The log is as it was before; the same call may succeed later.
+        UsageError
+            If it is :class:`~msray.prediction.Replayed`.
         """
         pieces, size = self._block(event)
         with self._guard:
@@ -207,6 +209,9 @@ class RawLogWriter:
             frames = event.frames
             kind, venue, count = segment.ARRIVED, self._venues[event.venue], len(frames.end)
             hint, payload = int(frames.hint), _payload(frames)
+        elif isinstance(event, Replayed):
+            text = f"a raw log holds what venues sent, and records of {event.instrument} are none of it"
+            raise UsageError(text, hint="replay the file that they come from")
         elif isinstance(event, Requested):
             kind, venue, count = segment.REQUESTED, 0, 1
             hint, payload = self._numbers[event.instrument], [np.array([event.local_ns], np.int64).data]

@@ -10,7 +10,7 @@ from msray.feeds.outlet import Idle
 from msray.feeds.reconnect import SECOND
 from msray.feeds.stream import DataStreamer
 from msray.market import Instrument
-from msray.prediction import Arrived, Disconnected, LogEvent
+from msray.prediction import Arrived, Disconnected, LogEvent, Requested
 from msray.venues import Decoder, find_venue
 
 
@@ -43,7 +43,7 @@ class SequenceWatch:
         elif isinstance(event, Disconnected):
             for instrument_id in event.instruments:
                 self.syncs[instrument_id].disconnected(event.local_ns)
-        else:
+        elif isinstance(event, Requested):
             self.syncs[event.instrument].requested(event.local_ns)
 
     def wants_snapshots(self, now_ns: int) -> list[str]:

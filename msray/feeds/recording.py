@@ -2,24 +2,68 @@
 
 The lines do not say whose they are, so files are told apart by the shape of their messages, and those of one instrument
 become one chain. An instrument's numbers are what an ``instruments.json`` or an ``exchangeInfo.json`` beside the file
-says, else what its first snapshot shows.
+says, else what its first snapshot shows. LOBSTER's days, files of Binance's public archive and of Tardis.dev, and parts
+of a lake that lie among them are found by their names.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
-import msgspec
-
-from msray.errors import FeedError, UnknownNameError, UsageError
+from msray.errors import FeedError, UsageError
+from msray.feeds.archive import find_archives
 from msray.feeds.compressed import FileBytes
+from msray.feeds.declared import declared
 from msray.feeds.line_reader import CHUNK_BYTES, LineReader
+from msray.feeds.lobster import find_lobster
+from msray.feeds.tardis import find_tardis
 from msray.feeds.time_order import in_time_order
 from msray.market import Instrument
 from msray.prediction import Arrived, Disconnected, LogEvent
-from msray.venues import Frames, find_venue, identify, infer_instrument, read_exchange_info
+from msray.venues import Frames, find_venue, identify, infer_instrument
 
 _SHOWN = 60
+
+
+class Group(Protocol):
+    """What was recorded of one instrument."""
+
+    @property
+    def instrument(self) -> Instrument:
+        """Whose it is."""
+        ...
+
+    @property
+    def begin_ns(self) -> int:
+        """First local time, nanoseconds UTC."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read."""
+        ...
+
+    @property
+    def total_bytes(self) -> int:
+        """Size on the disk."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of that has been gone through."""
+        ...
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read so far, a line each."""
+        ...
+
+    def events(self, *, hint: int = 0) -> Iterator[LogEvent]:
+        """Its events; ``hint`` is the place of the instrument among those of its venue in the pipeline."""
+        ...
 
 
 class RecordingGroup:
@@ -62,6 +106,12 @@ class RecordingGroup:
         pairs = zip(self.files, self._readers, strict=False)
         return [f"{path}: {reader.damage}" for path, reader in pairs if reader.damage]
 
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read so far, a line each."""
+        bad = f"{self.bad_lines} bad lines of {self.instrument.id}"
+        return [*self.damage, *([bad] if self.bad_lines else [])]
+
     def events(self, *, hint: int = 0, chunk_bytes: int = CHUNK_BYTES) -> Iterator[LogEvent]:
         """Its frames in order of receive time; a ``Disconnected`` where a damaged file ends early.
 
@@ -99,7 +149,7 @@ class Recordings:
         Files of folders that are no recordings, and why; a file that was named is never ignored.
     """
 
-    groups: list[RecordingGroup]
+    groups: list[Group]
     ignored: list[str]
 
 
@@ -116,7 +166,7 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
     Raises
     ------
     UsageError
-        If a path is not there, or the venue is not known.
+        If a path is not there, the venue is not known, or an instrument is there in two ways.
     FeedError
         If a file that was named is no recording, or nothing is; it names file, line and reason.
     """
@@ -124,19 +174,48 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
         find_venue(venue)
     heads: list[_Head] = []
     ignored: list[str] = []
-    for path, is_named in _files(paths):
+    files = list(_files(paths))
+    groups, used = _by_name([path for path, _ in files], venue)
+    for path, is_named in files:
+        if path in used:
+            continue
         try:
             heads.append(_Head(path, venue))
         except FeedError as error:
             if is_named:
                 raise
             ignored.append(str(error))
-    if not heads:
+    if not heads and not used:
         raise FeedError(f"no recording in {', '.join(map(str, paths))}", hint="; ".join(ignored[:3]))
     chains: dict[tuple[str, str], list[_Head]] = {}
     for head in heads:
         chains.setdefault((head.venue, head.symbol), []).append(head)
-    return Recordings([_group(chain) for chain in chains.values()], ignored)
+    groups = [*(_group(chain) for chain in chains.values()), *groups]
+    for before, after in pairwise(sorted(groups, key=lambda group: group.instrument.id)):
+        if before.instrument.id == after.instrument.id:
+            places = f"{before.files[0]} and {after.files[0]}"
+            raise UsageError(f"{after.instrument.id} is there twice: {places}", hint="name one of them")
+    return Recordings(groups, ignored)
+
+
+def _by_name(paths: Sequence[Path], venue: str | None) -> tuple[list[Group], set[Path]]:
+    """What is told by the names of files, and which of them it was."""
+    finders: list[Callable[[Sequence[Path]], tuple[Sequence[Group], set[Path]]]] = [
+        find_lobster,
+        partial(find_archives, venue=venue),
+        find_tardis,
+    ]
+    if any(path.absolute().match("day=*/part-*.parquet") for path in paths):  # what reads them takes a while to load
+        from msray.feeds.lake_reader import find_lake
+
+        finders.append(find_lake)
+    groups: list[Group] = []
+    used: set[Path] = set()
+    for find in finders:
+        some, theirs = find(paths)
+        groups += some
+        used |= theirs
+    return groups, used
 
 
 class _Head:
@@ -189,37 +268,10 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
 def _group(chain: list[_Head]) -> RecordingGroup:
     chain.sort(key=lambda head: head.begin_ns)
     first = chain[0]
-    folder = first.path.parent
-    instrument = _declared(folder, first.venue, first.symbol) or _listed(folder, first.venue, first.symbol)
+    instrument = declared(first.path.parent, first.venue, first.symbol)
     if instrument is None:
         try:
             instrument = infer_instrument(first.venue, first.symbol, first.messages())
         except FeedError as error:
             raise FeedError(f"{first.path}: {error}", hint="put its exchangeInfo.json beside it") from error
     return RecordingGroup(instrument, [(head.begin_ns, head.path) for head in chain])
-
-
-def _declared(folder: Path, venue: str, symbol: str) -> Instrument | None:
-    """From ``instruments.json``: a list of objects with the fields of :class:`~msray.market.Instrument`."""
-    path = folder / "instruments.json"
-    if not path.exists():
-        return None
-    try:
-        known = msgspec.json.decode(path.read_bytes(), type=list[Instrument])
-    except (msgspec.MsgspecError, UsageError) as error:
-        raise FeedError(f"{path} must be a list of instruments: {error}") from error
-    return next((one for one in known if (one.venue, one.symbol) == (venue, symbol)), None)
-
-
-def _listed(folder: Path, venue: str, symbol: str) -> Instrument | None:
-    """From the venue's own document."""
-    for name in (f"exchangeInfo_{venue}.json", "exchangeInfo.json"):
-        path = folder / name
-        if path.exists():
-            try:
-                return read_exchange_info(path.read_bytes(), venue, [symbol])[symbol].instrument
-            except UnknownNameError:
-                continue
-            except FeedError as error:
-                raise FeedError(f"{path}: {error}", hint=error.hint) from error
-    return None

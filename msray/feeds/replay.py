@@ -10,13 +10,14 @@ from msray.errors import UsageError
 from msray.feeds.gather import MOST_FRAMES
 from msray.feeds.hints import hints
 from msray.feeds.pace import Pace
+from msray.feeds.playback import PAUSE_S, Playback
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.reconnect import SECOND
 from msray.feeds.recording import Recordings, open_recordings
 from msray.feeds.segment import SUFFIX, segment_paths
-from msray.feeds.time_order import cut, event_ns, in_time_order
+from msray.feeds.time_order import Batch, cut, event_ns, in_time_order, messages_in
 from msray.market import Instrument, Signal
-from msray.prediction import Arrived, Began, LogEvent
+from msray.prediction import Began, LogEvent
 
 GRAIN_NS = SECOND
 """Unpaced, instruments of recordings may be this far ahead of each other: a fold never looks across."""
@@ -121,9 +122,7 @@ class RecordingReplay:
     @property
     def problems(self) -> list[str]:
         """See :attr:`Replay.problems`."""
-        damage = [text for group in self.groups for text in group.damage]
-        bad = [f"{group.bad_lines} bad lines of {group.instrument.id}" for group in self.groups if group.bad_lines]
-        return damage + bad
+        return [text for group in self.groups for text in group.problems]
 
     def events(self, *, grain_ns: int = GRAIN_NS) -> Iterator[LogEvent]:
         """See :meth:`Replay.events`."""
@@ -194,6 +193,7 @@ def drive(
     until_ns: int | None = None,
     on_signals: Callable[[list[Signal]], None] | None = None,
     progress: Callable[[int], None] | None = None,
+    playback: Playback | None = None,
 ) -> ReplayResult:
     """Bring everything recorded to a pipeline.
 
@@ -215,16 +215,19 @@ def drive(
         Told of signals when they are raised.
     progress
         Told after each event how many of ``replay.total_bytes`` have been gone through.
+    playback
+        Where it begins to be told, and a hand on it while it runs.
     """
-    clock = clock or SystemClock()
+    clock, playback = clock or SystemClock(), playback or Playback()
     pace = None if speed is None else Pace(speed)
     result, begin_ns = ReplayResult(), clock.monotonic_ns()
-    for event in _until(replay.events(grain_ns=grain_of(speed)), until_ns):
-        if pace is not None:
+    for event in _in_playback(_until(replay.events(grain_ns=grain_of(speed)), until_ns), playback, clock):
+        is_told = not playback.skips(event_ns(event))
+        if pace is not None and is_told:
             clock.pause(pace.wait_s(event_ns(event), clock.monotonic_ns()))
-        signals = pipeline.apply(event)
+        signals = pipeline.apply(event) if is_told else _untold(pipeline, event)
         result.events += 1
-        result.frames += len(event.frames) if isinstance(event, Arrived) else 0
+        result.frames += messages_in(event)
         result.signals += signals
         if signals and on_signals is not None:
             on_signals(signals)
@@ -232,6 +235,25 @@ def drive(
             progress(replay.bytes_read)
     result.total_s = (clock.monotonic_ns() - begin_ns) / SECOND
     return result
+
+
+def _untold(pipeline: Applies, event: LogEvent) -> list[Signal]:
+    """Fold an event from before the part that is asked for."""
+    pipeline.apply(event)
+    return []
+
+
+def _in_playback(events: Iterator[LogEvent], playback: Playback, clock: Clock) -> Iterator[LogEvent]:
+    """The events, cut where they begin to be told; while it stands still, none."""
+    for event in events:
+        while playback.is_paused:
+            clock.pause(PAUSE_S)
+        rest: LogEvent | None = event
+        if isinstance(event, Batch) and event_ns(event) < playback.from_ns:
+            first, rest = cut(event, playback.from_ns - 1)
+            yield first
+        if rest is not None:
+            yield rest
 
 
 def grain_of(speed: float | None) -> int:
@@ -256,4 +278,4 @@ def _until(events: Iterator[LogEvent], until_ns: int | None) -> Iterator[LogEven
             return
         if is_over or at_ns > until_ns:  # another run, or another instrument, may not have come as far
             continue
-        yield cut(event, until_ns)[0] if isinstance(event, Arrived) else event
+        yield cut(event, until_ns)[0] if isinstance(event, Batch) else event

@@ -6,8 +6,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import (
+    FRACTION_HINT,
+    MOST_FRACTION,
+    checked_duration_ns,
+    checked_fraction,
+    checked_number,
+    checked_numbers,
+    refuse_rows,
+)
 from msray.errors import UsageError
-from msray.labels.checks import FRACTION_HINT, MOST_FRACTION, check_fraction, check_numbers, check_seconds
 
 Timeout = Literal["sign", "zero"]
 
@@ -46,8 +54,8 @@ class Barriers:
     timeout: Timeout = "sign"
 
     def __post_init__(self) -> None:
-        check_fraction("profit_target_pct", self.profit_target_pct, least=LEAST_WIDTH)
-        check_fraction("stop_loss_pct", self.stop_loss_pct, least=LEAST_WIDTH)
+        checked_fraction("profit_target_pct", self.profit_target_pct, least=LEAST_WIDTH)
+        checked_fraction("stop_loss_pct", self.stop_loss_pct, least=LEAST_WIDTH)
         _check_rest(self)
 
 
@@ -75,8 +83,7 @@ class TargetBarriers:
 
     def __post_init__(self) -> None:
         for name in ("profit_target_multiple", "stop_loss_multiple"):
-            if not 0.0 < getattr(self, name) < np.inf:
-                raise UsageError(f"{name} must be positive and finite, got {getattr(self, name)}")
+            checked_number(name, getattr(self, name), above=0)
         _check_rest(self)
 
 
@@ -96,19 +103,14 @@ def barrier_widths(barriers: Barriers | TargetBarriers, target: ArrayLike | None
         return np.tile([barriers.profit_target_pct, barriers.stop_loss_pct], (events, 1))
     if target is None:
         raise UsageError("TargetBarriers need a target for each event")
-    targets = check_numbers("target", target, events)
+    targets = checked_numbers("target", target, rows=events, least=0, may_be_nan=True)
     widths = np.outer(targets, [barriers.profit_target_multiple, barriers.stop_loss_multiple])
-    wrong = np.flatnonzero((targets < 0) | (widths.max(axis=1) >= MOST_FRACTION))
-    if wrong.size:
-        raise UsageError(
-            f"target must not be negative, and its multiples below {MOST_FRACTION}; event {wrong[0]} has "
-            f"{targets[wrong[0]]}",
-            hint=FRACTION_HINT,
-        )
+    is_wide = widths.max(axis=1) >= MOST_FRACTION
+    refuse_rows("target", targets, is_wide, f"have multiples below {MOST_FRACTION}", hint=FRACTION_HINT)
     return widths
 
 
 def _check_rest(barriers: Barriers | TargetBarriers) -> None:
-    check_seconds("max_holding_s", barriers.max_holding_s)
+    checked_duration_ns("max_holding_s", barriers.max_holding_s)
     if barriers.timeout not in ("sign", "zero"):
         raise UsageError(f"timeout must be 'sign' or 'zero', got {barriers.timeout!r}")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_array, checked_count, checked_fraction, checked_numbers, checked_times
 from msray.errors import UsageError
-from msray.labels.checks import check_count, check_fraction, check_numbers, check_ordered_times, check_positive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class HorizonLabels:
 
     def spans(self, at_ns: ArrayLike) -> NDArray[np.int64]:
         """Begin and end of each label, ``int64`` of two columns, given the time of each row of the mid."""
-        times = check_ordered_times("at_ns", at_ns)
+        times = checked_times("at_ns", at_ns)
         if len(self) and len(times) <= self.end_row[-1]:
             raise UsageError(f"at_ns must have a time for each row of the mid, got {len(times)}")
         return np.column_stack([times[self.row], times[self.end_row]])
@@ -93,7 +93,7 @@ def next_mean_over_mid(mid: ArrayLike, k: int, *, threshold_pct: float) -> Horiz
     -----
     Ntakaris et al. (2018), "Benchmark dataset for mid-price forecasting of limit order book data"; also equation 3 of
     Zhang, Zohren and Roberts (2019). One noisy current mid is compared with a mean, so the way back to the mean is part
-    of the label. The labels in the files of FI-2010 cannot be made again from its prices.
+    of the label. Nobody is known to have made the labels in the files of FI-2010 again from its prices.
 
     Examples
     --------
@@ -138,15 +138,15 @@ def later_mean_over_last_mean(mid: ArrayLike, k: int, *, smoothing: int, thresho
     >>> later_mean_over_last_mean([100, 100, 102, 101, 101], k=3, smoothing=2, threshold_pct=0.001).change
     array([0.01])
     """
-    check_count("k", k, least=1, most=MOST_ROWS)
-    check_count("smoothing", smoothing, least=1, most=k)
+    checked_count("k", k, 1, MOST_ROWS)
+    checked_count("smoothing", smoothing, 1, k)
     return _compared(mid, past=smoothing, future=smoothing, horizon=k, threshold_pct=threshold_pct)
 
 
 def _compared(mid: ArrayLike, *, past: int, future: int, horizon: int, threshold_pct: float) -> HorizonLabels:
     """Mean of ``future`` mids that end ``horizon`` rows later, over that of the ``past`` ones; ``past`` divides it."""
-    check_count("k", horizon, least=1, most=MOST_ROWS)
-    check_fraction("threshold_pct", threshold_pct, least=0.0)
+    checked_count("k", horizon, 1, MOST_ROWS)
+    checked_fraction("threshold_pct", threshold_pct, least=0)
     units, is_rounded = _units(mid, future)
     row = np.arange(past - 1, max(len(units) - horizon, past - 1))
     # The sum of all may wrap around; that of a window, which is what is left of it, does not.
@@ -162,9 +162,8 @@ def _compared(mid: ArrayLike, *, past: int, future: int, horizon: int, threshold
 
 def _units(mid: ArrayLike, window: int) -> tuple[NDArray[np.int64], bool]:
     """The mids as integers, so small that the sum of a window is one too, and whether they had to be rounded."""
-    array = np.asarray(mid)
-    prices = check_numbers("mid", array, len(array) if array.ndim else 0)
-    check_positive("mid", prices)
+    array = checked_array("mid", mid)
+    prices = checked_numbers("mid", array, above=0)
     is_rounded = len(prices) > 0 and array.dtype.kind == "f"
     if is_rounded and prices.min() < prices[0] * 1e-6:
         raise UsageError(f"mid must not fall below a millionth of the first, got {prices.min()} and {prices[0]}")

@@ -15,7 +15,7 @@ from msray.compiled import kernel
 Array = NDArray[Any]
 
 NEAR_BITS, FAR_BITS = 5, 10
-"""A block holds ``2**bits`` rows. Smaller ones gain a little where some hundred rows decide, and lose over 100,000."""
+"""A block holds ``2**bits`` rows. Smaller ones gain a little where 500 rows decide, and lose where 100,000 do."""
 NEAR_ROWS, FAR_ROWS = 1 << NEAR_BITS, 1 << FAR_BITS
 
 POSITION = np.dtype(
@@ -82,6 +82,17 @@ def block_extremes(low: Array, high: Array, rows: int, out: Array) -> None:
 
 
 @kernel
+def touched(side: int, low: float, high: float, profit: float, stop: float, rounding: float) -> tuple[int, float]:
+    """What ends a position in a row that touches: the barrier, the stop where it is both, and the price one gets."""
+    worst, best = (low, high) if side > 0 else (high, low)
+    is_stop = side * worst <= side * stop + rounding
+    level = stop if is_stop else profit
+    # A quote is its own worst price. So is a bar's where all of it lies beyond the barrier.
+    is_inside = side * worst < side * level - rounding <= side * best
+    return (-1 if is_stop else 1), (level if is_inside else worst)
+
+
+@kernel
 def close_positions(
     opening: Array, low: Array, high: Array, close: Array, near: Array, far: Array, positions: Array, side: int
 ) -> None:
@@ -122,12 +133,7 @@ def close_positions(
             if i < block_end:
                 break
         if i < end:
-            worst, best = (low[i], high[i]) if side > 0 else (high[i], low[i])
-            is_stop = worst <= lower if side > 0 else worst >= upper
-            level = stop if is_stop else profit
-            # A quote is its own worst price. So is a bar's where all of it lies beyond the barrier.
-            is_inside = side * worst < side * level - rounding <= side * best
-            barrier, price = (-1 if is_stop else 1), (level if is_inside else worst)
+            barrier, price = touched(side, low[i], high[i], profit, stop, rounding)
         else:
             i, barrier, price = end - 1, 0, close[end - 1]
         positions[j]["end_row"] = i

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.arguments import checked_fraction
 from msray.labels import kernels_moves as k
 from msray.labels.barriers import LEAST_WIDTH
-from msray.labels.checks import check_fraction
 from msray.labels.prices import Prices
 
 
@@ -40,7 +40,7 @@ def completed_moves(prices: Prices, move_pct: float) -> NDArray[np.int64]:
     >>> completed_moves(prices, 0.01)
     array([30, 40])
     """
-    check_fraction("move_pct", move_pct, least=LEAST_WIDTH)
+    checked_fraction("move_pct", move_pct, least=LEAST_WIDTH)
     mid = prices.mid
     rows = np.empty(len(mid), np.int64)
     count = k.completed_moves(mid, move_pct, rows)

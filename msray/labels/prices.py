@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_numbers, checked_times
 from msray.errors import UsageError
-from msray.labels.checks import check_numbers, check_ordered_times, check_positive
 from msray.labels.kernels import rows_after
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,8 @@ class PricePath:
 class Prices:
     """Bid and ask over time, as quotes or as bars of them; made by :meth:`of_quotes` or :meth:`of_bars`.
 
-    A row in which bid and ask are NaN begins a gap: from then on no price is known, until the next row.
+    A row in which bid and ask are NaN begins a gap: from then on no price is known, until the next row. At the end such
+    a row says how long the last quote is known to have stood.
 
     Attributes
     ----------
@@ -59,8 +60,8 @@ class Prices:
         >>> prices.row_at(np.array([9, 10, 29, 30]))
         array([-1,  0,  1, -1])
         """
-        times = check_ordered_times("at_ns", at_ns)
-        bids, asks = check_numbers("bid", bid, len(times)), check_numbers("ask", ask, len(times))
+        times = checked_times("at_ns", at_ns)
+        bids, asks = _side("bid", bid, len(times)), _side("ask", ask, len(times))
         _check_sides(bids, asks)
         return Prices(at_ns=times, bid=PricePath(*[bids] * 3), ask=PricePath(*[asks] * 3), are_bars=False)
 
@@ -81,7 +82,7 @@ class Prices:
         UsageError
             As :meth:`of_quotes` does, for lows, highs and closes, or if a close is not between low and high.
         """
-        times = check_ordered_times("at_ns", at_ns)
+        times = checked_times("at_ns", at_ns)
         bids, asks = _bar_path("bid", bid, len(times)), _bar_path("ask", ask, len(times))
         for column in ("low", "high", "close"):
             _check_sides(getattr(bids, column), getattr(asks, column), f" ({column})")
@@ -109,7 +110,7 @@ class Prices:
         return out
 
     def known_until_ns(self, row: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each row the last time up to which every price after it is known: before the next gap, or the end."""
+        """Until when the prices after each row are known: just before the next gap, or the time of the last row."""
         if not len(self):
             return np.full(len(row), -1)
         gaps = np.flatnonzero(np.isnan(self.bid.close))
@@ -117,11 +118,15 @@ class Prices:
         return np.asarray(ends[np.searchsorted(gaps, row)])
 
 
+def _side(name: str, prices: ArrayLike, rows: int) -> Floats:
+    return checked_numbers(name, prices, rows=rows, above=0, may_be_nan=True)
+
+
 def _bar_path(side: str, columns: Sequence[ArrayLike], length: int) -> PricePath:
     if len(columns) != 3:
         raise UsageError(f"{side} must be low, high and close, got {len(columns)} arrays")
     named = zip(("low", "high", "close"), columns, strict=True)
-    path = PricePath(*(check_numbers(f"{side} ({name})", values, length) for name, values in named))
+    path = PricePath(*(_side(f"{side} ({name})", values, length) for name, values in named))
     gap = np.isnan(path.low) & np.isnan(path.high) & np.isnan(path.close)
     wrong = np.flatnonzero(~gap & ~((path.low <= path.close) & (path.close <= path.high)))
     if wrong.size:
@@ -134,8 +139,6 @@ def _check_sides(bid: Floats, ask: Floats, which: str = "") -> None:
     if not np.array_equal(gap, np.isnan(ask)):
         row = np.flatnonzero(gap != np.isnan(ask))[0]
         raise UsageError(f"bid and ask{which} must be NaN together, in row {row} they are not", hint="NaN means a gap")
-    for name, side in (("bid", bid), ("ask", ask)):
-        check_positive(name + which, np.where(gap, 1.0, side))
     crossed = np.flatnonzero(bid > ask)
     if crossed.size:
         row = crossed[0]

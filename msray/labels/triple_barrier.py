@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import MOST_FRACTION, checked_array, checked_duration_ns, checked_fraction, checked_whole
 from msray.errors import UsageError
 from msray.labels import kernels as k
 from msray.labels.barriers import LEAST_WIDTH, Barriers, TargetBarriers, barrier_widths
-from msray.labels.checks import MOST_FRACTION, check_fraction, check_seconds, check_whole
 from msray.labels.prices import PricePath, Prices
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def meta_labels(labels: TripleBarrierLabels, cost_pct: float) -> NDArray[np.int8
     >>> meta_labels(labels, cost_pct=0.001)
     array([1, 0], dtype=int8)
     """
-    check_fraction("cost_pct", cost_pct, least=-MOST_FRACTION)
+    checked_fraction("cost_pct", cost_pct, least=-MOST_FRACTION)
     return (labels.gross_return > cost_pct).astype(np.int8)
 
 
@@ -197,9 +197,9 @@ def _opened(
     prices: Prices, at_ns: ArrayLike, side: ArrayLike, barriers: Barriers | TargetBarriers, target: ArrayLike | None
 ) -> tuple[NDArray[Any], Dropped]:
     """A position (``POSITION``) for each event that can be entered, and followed until its horizon."""
-    times = check_whole("at_ns", at_ns)
+    times = checked_whole("at_ns", at_ns)
     sides, widths = _sides(side, len(times)), barrier_widths(barriers, target, len(times))
-    end_ns = times + check_seconds("max_holding_s", barriers.max_holding_s)
+    end_ns = times + checked_duration_ns("max_holding_s", barriers.max_holding_s)
     row = prices.row_at(times)
     if prices.are_bars:
         _check_ends_of_bars(prices, times, row)
@@ -217,7 +217,7 @@ def _opened(
 
 
 def _sides(side: ArrayLike, events: int) -> NDArray[Any]:
-    sides = np.asarray(side)
+    sides = checked_array("side", side, dimensions=(0, 1))
     if sides.shape not in ((), (events,)) or not np.isin(sides, (1, -1)).all():
         raise UsageError(f"side must be 1 or -1, for all events or for each of {events}, got {side!r:.40}")
     return np.broadcast_to(sides, events)

@@ -1,10 +1,12 @@
 """Volatility as it is known at an event: what barriers may be multiples of."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_duration_ns, checked_whole
 from msray.labels import kernels as k
-from msray.labels.checks import check_seconds, check_whole
 from msray.labels.prices import Prices
 
 
@@ -54,9 +56,9 @@ def volatility_target(
     >>> volatility_target(prices, [10 * second, 59 * second], half_life_s=20.0, horizon_s=100.0).round(6)
     array([     nan, 0.009995])
     """
-    times = check_whole("at_ns", at_ns)
+    times = checked_whole("at_ns", at_ns)
     half_life_ns, horizon_ns, sample_ns = (
-        check_seconds(name, value)
+        checked_duration_ns(name, value)
         for name, value in (("half_life_s", half_life_s), ("horizon_s", horizon_s), ("sample_s", sample_s))
     )
     if not len(prices):
@@ -66,17 +68,18 @@ def volatility_target(
     returns = np.diff(np.log(mid[row]), prepend=np.nan)
     is_first = np.isnan(returns) | (np.diff(epoch[row], prepend=-1) > 0)
     since_ns = sampled_ns[np.maximum.accumulate(np.where(is_first, np.arange(len(row)), 0))]
-    keep = np.where(is_first, 0.0, _weight(np.diff(sampled_ns, prepend=0), half_life_ns))
+    keep = np.where(is_first, 0.0, _left(np.diff(sampled_ns, prepend=0), half_life_ns))
     squares = np.empty(len(row))
     k.decayed_sums(keep, np.where(is_first, 0.0, returns * returns), squares)
 
     known_ns = times // sample_ns * sample_ns
     last, now = np.searchsorted(sampled_ns, known_ns, side="right") - 1, prices.row_at(times)
     age_ns = known_ns - since_ns[last]
-    is_known = (last >= 0) & (now >= 0) & (epoch[now] == epoch[row[last]]) & (age_ns >= half_life_ns)
-    # Weights of all steps since the first; where there was no new row, the return of a step was 0.
-    weights = (1.0 - _weight(age_ns, half_life_ns)) / (1.0 - _weight(sample_ns, half_life_ns))
-    sums = squares[last] * _weight(known_ns - sampled_ns[last], half_life_ns)
+    is_priced = (last >= 0) & ~np.isnan(mid[row[last]])  # the sample may be where a gap begins
+    is_known = is_priced & (now >= 0) & (epoch[now] == epoch[row[last]]) & (age_ns >= half_life_ns)
+    sums = squares[last] * _left(known_ns - sampled_ns[last], half_life_ns)
+    # Those of all steps since the first: one without a new row has a return of 0.
+    weights = _gone(age_ns, half_life_ns) / _gone(sample_ns, half_life_ns)
     return np.sqrt(sums / np.where(is_known, weights, np.nan) * (horizon_ns / sample_ns))
 
 
@@ -87,5 +90,11 @@ def _sampled(prices: Prices, sample_ns: int) -> tuple[NDArray[np.int64], NDArray
     return row, sampled_ns[row]
 
 
-def _weight(age_ns: NDArray[np.int64] | int, half_life_ns: int) -> NDArray[np.float64]:
-    return np.asarray(2.0 ** (-np.asarray(age_ns) / half_life_ns))
+def _left(age_ns: NDArray[np.int64], half_life_ns: int) -> NDArray[np.float64]:
+    """What is left of a weight; all of it, where the age is negative."""
+    return np.asarray(np.exp2(np.maximum(age_ns, 0) / -half_life_ns))
+
+
+def _gone(age_ns: NDArray[np.int64] | int, half_life_ns: int) -> NDArray[np.float64]:
+    """What is gone of it, exact where that is little."""
+    return np.asarray(-np.expm1(np.maximum(age_ns, 0) * (-math.log(2.0) / half_life_ns)))

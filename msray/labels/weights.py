@@ -3,23 +3,16 @@
 The span of a label is closed and counted in whole units: ``[1, 3]`` holds 1, 2 and 3. With spans in nanoseconds, as the
 labels of this package have them, means are over time. With spans in row numbers they are over rows.
 
-Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 4. Sums are integers: a uniqueness is the same
-whatever came before it, and costs the same however many labels overlap.
+Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 4. Sums over time are of integers, so a short
+span loses nothing to all that came before it; and they cost the same however many labels overlap.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from msray.arguments import checked_count, checked_numbers, checked_spans, checked_times, checked_whole
 from msray.errors import UsageError
 from msray.labels import kernels as k
-from msray.labels.checks import (
-    check_count,
-    check_numbers,
-    check_ordered_times,
-    check_positive,
-    check_spans,
-    check_whole,
-)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,7 +40,7 @@ def concurrency(spans: ArrayLike, at_ns: ArrayLike) -> Ints:
     >>> concurrency([[1, 3], [3, 4], [5, 6]], [1, 2, 3, 4, 5, 6, 7])
     array([1, 1, 2, 1, 1, 1, 0])
     """
-    return _live(check_spans(spans), check_whole("at_ns", at_ns))
+    return _live(checked_spans("spans", spans), checked_whole("at_ns", at_ns))
 
 
 def uniqueness(spans: ArrayLike) -> Floats:
@@ -65,7 +58,7 @@ def uniqueness(spans: ArrayLike) -> Floats:
     >>> uniqueness([[1, 3], [3, 4], [5, 6]])
     array([0.83333333, 0.75      , 1.        ])
     """
-    return _uniqueness(*_pieces(check_spans(spans)))
+    return _uniqueness(*_pieces(checked_spans("spans", spans)))
 
 
 def return_weights(spans: ArrayLike, at_ns: ArrayLike, mid: ArrayLike) -> Floats:
@@ -93,9 +86,8 @@ def return_weights(spans: ArrayLike, at_ns: ArrayLike, mid: ArrayLike) -> Floats
     >>> return_weights([[1, 3], [3, 4], [5, 6]], [1, 2, 3, 4, 5, 6], [100, 101, 100, 110, 110, 121])
     array([0. , 1.5, 1.5])
     """
-    begin_end, times = check_spans(spans), check_ordered_times("at_ns", at_ns)
-    prices = check_numbers("mid", mid, len(times))
-    check_positive("mid", prices)
+    begin_end, times = checked_spans("spans", spans), checked_times("at_ns", at_ns)
+    prices = checked_numbers("mid", mid, rows=len(times), above=0)
     if not len(begin_end):
         return np.zeros(0)
     returns = np.diff(np.log(prices), prepend=np.nan)
@@ -122,9 +114,9 @@ def draw_probabilities(spans: ArrayLike, drawn: ArrayLike) -> Floats:
     >>> draw_probabilities([[1, 3], [3, 4], [5, 6]], drawn=[1]) * 14
     array([5., 3., 6.])
     """
-    pieces, labels = _pieces(check_spans(spans))
+    pieces, labels = _pieces(checked_spans("spans", spans))
     _forget(pieces)
-    for label in check_whole("drawn", drawn, below=len(labels)):
+    for label in checked_whole("drawn", drawn, most=len(labels) - 1):
         k.add_label(pieces, labels, label)
     of_each = _uniqueness(pieces, labels)
     return np.asarray(of_each / of_each.sum())
@@ -156,15 +148,15 @@ def sequential_bootstrap(spans: ArrayLike, draws: int, rng: np.random.Generator)
     -----
     Each draw is with probability in proportion to the uniqueness that a label would have among those drawn before and
     itself. A draw takes time in proportion to n, however much labels overlap: a third of a second for 10,000 of 10,000
-    labels, half a minute for 100,000 (``jobs/measure_labels.py``).
+    labels (``jobs/measure_labels.py``).
 
     Examples
     --------
     >>> sequential_bootstrap([[1, 3], [3, 4], [5, 6]], 6, np.random.default_rng(1))
     array([1, 2, 0, 2, 0, 1])
     """
-    check_count("draws", draws, least=0, most=MOST_DRAWS)
-    pieces, labels = _pieces(check_spans(spans))
+    checked_count("draws", draws, 0, MOST_DRAWS)
+    pieces, labels = _pieces(checked_spans("spans", spans))
     if draws and not len(labels):
         raise UsageError("spans must have a label to draw, got none")
     _forget(pieces)

@@ -11,8 +11,9 @@ DEPTH       absolute sizes of changed levels; first, last and previous update id
 TRADE       one trade, its price and size are one level; ``first_id`` is the trade's id
 SNAPSHOT    a whole book: a new epoch; ``last_id`` its update id, ``first_id`` the levels asked for a side (0: all)
 REFRESH     a fresh whole book for the same epoch, at exactly the id the book has; ids as in SNAPSHOT
-GAP         records were lost: the book is unknown until the next SNAPSHOT; ``prev_id`` says why (``GapReason``)
+GAP         the book is unknown until the next SNAPSHOT; ``prev_id`` says why (``GapReason``)
 REGRID      prices need a finer grid: ``first_id`` new price decimals, ``last_id`` new grid, ``prev_id`` factor
+REQUEST     a snapshot was asked for at ``local_ns``; only where what arrived is stored
 ==========  ==========================================================================================
 
 Times are nanoseconds since 1970 UTC, 0 where the venue gives none. Sizes are integers at the instrument's size
@@ -28,12 +29,16 @@ from numpy.typing import NDArray
 
 from msray.market import kernels
 
-OTHER, DEPTH, TRADE, SNAPSHOT, GAP, REFRESH, REGRID = range(7)
+OTHER, DEPTH, TRADE, SNAPSHOT, GAP, REFRESH, REGRID, REQUEST = range(8)
 
 ASK = 1
 """Level flag: the level rests on the ask side (book messages)."""
+EDGE = 2
+"""Level flag: nothing beyond this level is known from now on; of size 0: the side is known to its end (DEPTH)."""
 SELL = 1
 """Level flag: the seller was the aggressor (trades)."""
+UNSIGNED = 2
+"""Level flag: nobody says who was the aggressor (trades)."""
 
 MESSAGE = np.dtype(
     [
@@ -66,6 +71,10 @@ class GapReason(IntEnum):
     SEQUENCE = 1
     DISCONNECTED = 2
     CROSSED = 3
+    CLOSED = 4
+    """The market closed: a day ended, or trading was halted. What follows may number its trades anew."""
+    BEGAN = 5
+    """Recording began: what was before is not known, nor how its trades were numbered."""
 
 
 @dataclass(frozen=True, slots=True)

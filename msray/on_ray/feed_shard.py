@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from msray.api.state import InstrumentSnapshot
+from msray.backtest import BacktestConfig, PaperTrader, SignalFollower, warm_up_orders
 from msray.clock import Clock, SystemClock
 from msray.detectors import Calibration
 from msray.errors import FeedError, UnavailableError, UsageError
@@ -62,6 +63,8 @@ class ShardPlan:
         last moment.
     retention_hours
         How long segments are kept.
+    paper
+        What paper trading assumes; None trades nothing.
     """
 
     name: str
@@ -74,6 +77,7 @@ class ShardPlan:
     usual_interval_s: float = 0.0
     raw_log: Path | None = None
     retention_hours: float = 24.0
+    paper: BacktestConfig | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -146,6 +150,7 @@ class FeedShard:
         self._calibrations: dict[str, Calibration] = {}
         self._metadata: dict[str, object] = {}
         self._log: RawLogWriter | None = None
+        self._paper: PaperTrader | None = None
         self._not_recovered: list[str] = []
         self._updates = 0
         self._started_ns = 0
@@ -165,6 +170,8 @@ class FeedShard:
             If the ledger or the raw log cannot be reached at the start, or no connection is left.
         """
         await asyncio.to_thread(warm_up)
+        if self.plan.paper is not None:
+            await asyncio.to_thread(warm_up_orders)
         plan, self._started_ns = self.plan, self._clock.now_ns()
         self._epochs = await self._ledger.lease(plan.ids, self._holder, LEASE_S)
         known = await self._ledger.calibrations(plan.ids)
@@ -173,8 +180,16 @@ class FeedShard:
         self._metadata = dict(log_metadata(plan.detection, self._usable().values()))
         self._spool = Spool(self._ledger.store, self._epochs, self._clock.sleep)
         solver = ThreadSolver(self._keep)
+        if plan.paper is not None:
+            self._paper = PaperTrader(plan.instruments, plan.paper, SignalFollower(plan.paper))
         self._pipeline = Pipeline(
-            plan.instruments, plan.detection, calibrations=self._usable(), solver=solver, timer=self._clock.monotonic_ns
+            plan.instruments,
+            plan.detection,
+            calibrations=self._usable(),
+            solver=solver,
+            sink=self._paper.sink if self._paper else None,
+            log=self._paper.log if self._paper else None,
+            timer=self._clock.monotonic_ns,
         )
         self._source = WebSocketSource(
             plan.endpoint,
@@ -194,6 +209,8 @@ class FeedShard:
                 await self._ledger.renew(self._epochs, 0.0)
         finally:
             solver.close()
+            if self._paper is not None:
+                self._paper.finish()
             await self._publish(self.update())
 
     def update(self) -> ShardUpdate:
@@ -210,9 +227,10 @@ class FeedShard:
             signals_stored=0 if self._spool is None else self._spool.stored,
             signals_waiting=0 if self._spool is None else len(self._spool),
             problems=tuple(self._problems()),
+            paper=self._paper.status() if self._paper else None,
         )
         states = {name: self._state(name) for name in self._lanes}
-        sample = shard_figures(self._figures, self._lanes, states, self._source)
+        sample = shard_figures(self._figures, self._lanes, states, self._source, status.paper)
         return ShardUpdate(number=self._updates, status=status, sample=sample, instruments=tuple(packed))
 
     def snapshots(self) -> tuple[InstrumentSnapshot, ...]:
@@ -278,6 +296,8 @@ class FeedShard:
                 for instrument_id in pipeline.wants_snapshots(now_ns):
                     if not self._halts.is_halted(instrument_id):
                         stream.request_snapshot(instrument_id)
+                if self._paper is not None:
+                    self._paper.turn()
                 while spool.is_full:
                     await clock.sleep(PUBLISH_S)
 

@@ -15,6 +15,7 @@ from ray import serve
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.config import ApiConfig
+from msray.backtest import BacktestConfig, warm_up_orders
 from msray.detectors import Calibration
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
@@ -57,6 +58,8 @@ class LivePlan:
         Where signals are kept.
     api
         The HTTP API; None serves none.
+    paper
+        What paper trading assumes, in one account for all instruments; None trades nothing.
     """
 
     instruments: tuple[Instrument, ...]
@@ -70,6 +73,7 @@ class LivePlan:
     raw_log: Path | None = None
     retention_hours: float = 24.0
     api: ApiConfig | None = None
+    paper: BacktestConfig | None = None
 
 
 def start_live(plan: LivePlan) -> None:
@@ -85,6 +89,12 @@ def start_live(plan: LivePlan) -> None:
     """
     if not plan.instruments:
         raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
+    if plan.paper is not None and len(plan.instruments) > plan.symbols_per_shard:
+        raise UsageError(
+            f"paper trading needs its instruments in one shard, got {len(plan.instruments)} of them and "
+            f"symbols_per_shard {plan.symbols_per_shard}",
+            hint=f"live.symbols_per_shard: {min(len(plan.instruments), 32)}, or fewer instruments",
+        )
     if is_live():
         raise _already()
     if plan.api is not None and free_port(plan.api.port) != plan.api.port:
@@ -100,7 +110,7 @@ def start_live(plan: LivePlan) -> None:
         answer_now(ledger.reasons.remote())
         _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
         answer_now(start_board().look.remote())
-        _warm_nodes()
+        _warm_nodes(trades=plan.paper is not None)
         answer_now(start_supervisor(shard_plans(plan)).status.remote())
         if plan.api is not None:
             start_api(plan.api)
@@ -127,9 +137,15 @@ def _refuse_held(holders: Mapping[str, str]) -> None:
         )
 
 
-def _warm_nodes() -> None:
+def _warm_nodes(*, trades: bool) -> None:
     """Compile the kernels once on each node, so that its shards only load them."""
-    warm = ray.remote(num_cpus=0)(lambda: warm_up())
+
+    def compile_all() -> None:
+        warm_up()
+        if trades:
+            warm_up_orders()
+
+    warm = ray.remote(num_cpus=0)(compile_all)
     where = [NodeAffinitySchedulingStrategy(node, soft=True) for node in _nodes()]
     answer_now([warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where], WARM_UP_S)
 
@@ -153,6 +169,7 @@ def shard_plans(plan: LivePlan) -> list[ShardPlan]:
             is_fast=plan.is_fast,
             raw_log=plan.raw_log,
             retention_hours=plan.retention_hours,
+            paper=plan.paper,
         )
         for at in range(0, len(ordered), size)
     ]

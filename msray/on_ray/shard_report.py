@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from msray.api.state import InstrumentSnapshot
+from msray.backtest import PaperStatus
 from msray.features import NAMES
 from msray.feeds.live import WebSocketSource
 from msray.market import ASK, Instrument
@@ -37,6 +38,8 @@ class ShardStatus:
         Acknowledged by the ledger; found and not yet.
     problems
         What is wrong now, a line each.
+    paper
+        How paper trading stands, where it is on.
     """
 
     shard: str
@@ -46,6 +49,7 @@ class ShardStatus:
     signals_stored: int
     signals_waiting: int
     problems: tuple[str, ...]
+    paper: PaperStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,11 @@ def _side(lane: Lane, instrument: Instrument, side: int) -> tuple[tuple[int, int
 
 
 def shard_figures(
-    figures: Figures, lanes: Mapping[str, Lane], states: Mapping[str, str], source: WebSocketSource | None
+    figures: Figures,
+    lanes: Mapping[str, Lane],
+    states: Mapping[str, str],
+    source: WebSocketSource | None,
+    paper: PaperStatus | None,
 ) -> Sample:
     """Cumulative figures of a shard; ``states`` by instrument id."""
     sample = figures.sample()
@@ -136,4 +144,13 @@ def shard_figures(
         by_venue[venue] = by_venue.get(venue, 0) + max(connection.connects - 1, 0)
     for venue, count in by_venue.items():
         put(families.RECONNECTS, count, venue)
+    if paper is not None:
+        put(families.PAPER_EQUITY, paper.equity)
+        put(families.PAPER_HALTED, bool(paper.halted))
+        put(families.PAPER_ORDERS, paper.orders)
+        put(families.PAPER_FILLS, paper.fills)
+        for name, size in paper.positions.items():
+            put(families.PAPER_POSITION, size, name)
+        for limit, refused in paper.refusals.items():
+            put(families.PAPER_REFUSALS, refused, limit)
     return sample

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from msray.prediction.detection import check_calibration
     from msray.prediction.engine import LogSink, PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
-    from msray.prediction.log import Arrived, Began, Disconnected, LogEvent, Requested, log_metadata, read_log_metadata
+    from msray.prediction.log import (
+        Arrived,
+        Began,
+        Disconnected,
+        LogEvent,
+        Replayed,
+        Requested,
+        log_metadata,
+        read_log_metadata,
+    )
     from msray.prediction.pipeline import Pipeline
     from msray.prediction.solver import Solver, ThreadSolver
 
@@ -29,6 +38,7 @@ __all__ = [
     "LogSink",
     "Pipeline",
     "PredictionEngine",
+    "Replayed",
     "Requested",
     "RowSink",
     "Rows",
@@ -45,7 +55,16 @@ _PLACES = {
     "detection": ("check_calibration",),
     "engine": ("LogSink", "PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
-    "log": ("Arrived", "Began", "Disconnected", "LogEvent", "Requested", "log_metadata", "read_log_metadata"),
+    "log": (
+        "Arrived",
+        "Began",
+        "Disconnected",
+        "LogEvent",
+        "Replayed",
+        "Requested",
+        "log_metadata",
+        "read_log_metadata",
+    ),
     "pipeline": ("Pipeline",),
     "solver": ("Solver", "ThreadSolver"),
 }

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from msray.detectors import Calibration
 from msray.errors import CorruptLogError, MsrayError
+from msray.market import Records
 from msray.prediction.config import DetectionConfig
 from msray.venues import Frames
 
@@ -31,6 +32,22 @@ class Arrived:
 
     venue: str
     frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Records of one instrument from a file that holds records: there are no bytes of a venue to decode.
+
+    Attributes
+    ----------
+    instrument
+        ``venue:SYMBOL``.
+    records
+        As they were received; see :meth:`msray.book.BookSync.feed`.
+    """
+
+    instrument: str
+    records: Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Began(Disconnected):
     metadata: Mapping[str, Any]
 
 
-LogEvent = Arrived | Requested | Disconnected
+LogEvent = Arrived | Replayed | Requested | Disconnected
 
 
 def log_metadata(detection: DetectionConfig, calibrations: Iterable[Calibration]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from msray.market import Instrument, Signal
 from msray.prediction.config import DetectionConfig
 from msray.prediction.engine import LogSink, PredictionEngine, RowSink
 from msray.prediction.lane import Lane
-from msray.prediction.log import Arrived, Began, LogEvent, Requested, read_log_metadata
+from msray.prediction.log import Arrived, Began, LogEvent, Replayed, Requested, read_log_metadata
 from msray.prediction.solver import Solver
-from msray.venues import Decoder, Reason, find_venue
+from msray.venues import VENUES, Decoder, Reason, rule_of
 
 
 class Pipeline:
@@ -73,6 +73,8 @@ class Pipeline:
         """Take the next event of the log; returns the signals it raised, in event order for each instrument."""
         if isinstance(event, Arrived):
             return self._arrived(event)
+        if isinstance(event, Replayed):
+            return self._replayed(event)
         if isinstance(event, Requested):
             self.lanes[event.instrument].sync.requested(event.local_ns)
         elif isinstance(event, Began):
@@ -98,7 +100,7 @@ class Pipeline:
         self._decoders = self._new_decoders()
 
     def _new_sync(self, instrument: Instrument) -> BookSync:
-        return BookSync(instrument, find_venue(instrument.venue).rule, self._limits)
+        return BookSync(instrument, rule_of(instrument.venue), self._limits)
 
     def _new_engine(self, instrument: Instrument, calibration: Calibration | None) -> PredictionEngine:
         return PredictionEngine(
@@ -113,8 +115,15 @@ class Pipeline:
     def _new_decoders(self) -> dict[str, Decoder]:
         by_venue: dict[str, list[Instrument]] = {}
         for instrument in self._instruments:
-            by_venue.setdefault(instrument.venue, []).append(instrument)
+            if instrument.venue in VENUES:
+                by_venue.setdefault(instrument.venue, []).append(instrument)
         return {venue: Decoder(members) for venue, members in by_venue.items()}
+
+    def _replayed(self, event: Replayed) -> list[Signal]:
+        lane, started_ns = self.lanes[event.instrument], self._timer()
+        signals = lane.feed(event.records)
+        lane.busy_ns += self._timer() - started_ns
+        return signals
 
     def _arrived(self, event: Arrived) -> list[Signal]:
         started_ns = self._timer()

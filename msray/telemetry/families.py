@@ -75,6 +75,15 @@ STREAM_SKIPPED = Family(
 )
 STREAM_CUT = Family("microstructure_stream_cut_total", "counter", "Sockets that we ended, by close code.", ("code",))
 
+PAPER_EQUITY = Family("microstructure_paper_equity", "gauge", "Value of the paper account, quote units.")
+PAPER_POSITION = Family("microstructure_paper_position", "gauge", "Held on paper, in the venue's units.", ("symbol",))
+PAPER_ORDERS = Family("microstructure_paper_orders_total", "counter", "Orders sent on paper.")
+PAPER_FILLS = Family("microstructure_paper_fills_total", "counter", "Trades on paper.")
+PAPER_REFUSALS = Family(
+    "microstructure_paper_refusals_total", "counter", "Orders not sent, by the limit they would break.", ("limit",)
+)
+PAPER_HALTED = Family("microstructure_paper_halted", "gauge", "1 where the limits of loss have ended paper trading.")
+
 FAMILIES = (
     SIGNALS,
     ALERTS_SENT,
@@ -98,4 +107,10 @@ FAMILIES = (
     STREAM_FRAMES,
     STREAM_SKIPPED,
     STREAM_CUT,
+    PAPER_EQUITY,
+    PAPER_POSITION,
+    PAPER_ORDERS,
+    PAPER_FILLS,
+    PAPER_REFUSALS,
+    PAPER_HALTED,
 )

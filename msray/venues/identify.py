@@ -139,6 +139,35 @@ def infer_instrument(venue: str, symbol: str, frames: Iterable[bytes]) -> Instru
     return _inferred(venue, symbol, levels, levels)
 
 
+def infer_from_trades(venue: str, symbol: str, trades: Iterable[tuple[str, str]]) -> Instrument:
+    """What an instrument's numbers must be, from prices and sizes of trades; see :func:`infer_instrument`.
+
+    Raises
+    ------
+    FeedError
+        If there are none, a price is zero or no plain decimal, or the symbol names no instrument.
+    """
+    check_symbol(venue, symbol)
+    levels = [(0, price, size) for price, size in trades]
+    if not levels:
+        raise FeedError(f"ticks of {venue}:{symbol} must be inferred from trades, got none")
+    return _inferred(venue, symbol, levels, levels)
+
+
+def infer_from_levels(venue: str, symbol: str, levels: Sequence[WireLevel]) -> Instrument:
+    """What an instrument's numbers must be, from levels of both sides; see :func:`infer_instrument`.
+
+    Raises
+    ------
+    FeedError
+        If there are none, a price is zero or no plain decimal, or the symbol names no instrument.
+    """
+    check_symbol(venue, symbol)
+    if not levels:
+        raise FeedError(f"ticks of {venue}:{symbol} must be inferred from price levels, got none")
+    return _inferred(venue, symbol, levels, _touch(levels))
+
+
 def _touch(levels: Sequence[WireLevel]) -> list[WireLevel]:
     """The two best levels of each side."""
     sides: list[list[WireLevel]] = [[], []]

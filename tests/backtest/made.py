@@ -8,7 +8,7 @@ import numpy as np
 
 from msray.backtest.tape import Tape
 from msray.book import L2Book
-from msray.market import ASK, DEPTH, GAP, LEVEL, MESSAGE, SELL, SNAPSHOT, TRADE, Instrument, Records, Signal
+from msray.market import ASK, DEPTH, GAP, LEVEL, MESSAGE, REGRID, SELL, SNAPSHOT, TRADE, Instrument, Records, Signal
 
 INSTRUMENT = Instrument(venue="test", symbol="X", price_decimals=1, size_decimals=0, tick=1, grid=1)
 
@@ -17,9 +17,11 @@ def records(*messages: tuple) -> Records:
     """Records of messages (kind, exchange ns, [(side, tick, size), ...]); a trade has one level."""
     table = np.zeros(len(messages), MESSAGE)
     levels: list[tuple[int, int, int]] = []
-    for number, (kind, at_ns, changes) in enumerate(messages):
+    for number, (kind, at_ns, changes, *grid) in enumerate(messages):
         row = table[number]
         row["kind"], row["event_ns"], row["local_ns"], row["last_id"] = kind, at_ns, at_ns, number + 1
+        for decimals, step, factor in grid:
+            row["first_id"], row["last_id"], row["prev_id"] = decimals, step, factor
         row["begin"] = len(levels)
         levels += [(size, tick, side) for side, tick, size in changes]
         row["end"] = len(levels)
@@ -47,6 +49,11 @@ def gap(at_ns: int) -> tuple:
     return (GAP, at_ns, [])
 
 
+def regrid(at_ns: int, factor: int, decimals: int) -> tuple:
+    """The grid becomes finer by ``factor``: one unit of so many decimals."""
+    return (REGRID, at_ns, [], (decimals, 1, factor))
+
+
 def random_messages(rng: np.random.Generator, count: int) -> list[tuple]:
     """A snapshot, then depth and trades around 100, one each 10 ns; now and then the book is crossed or one-sided."""
     found = [snapshot(0, {99: 4, 98: 5, 97: 3}, {101: 4, 102: 5, 103: 3})]
@@ -72,6 +79,9 @@ def tape(log: Records, signals=(), instrument: Instrument = INSTRUMENT, columns=
         levels = log.levels[message["begin"] : message["end"]]
         if message["kind"] == SNAPSHOT:
             book.load(levels, 0)
+        elif message["kind"] == REGRID:
+            decimals, step, factor = message["first_id"], message["last_id"], message["prev_id"]
+            book.regrid(book.instrument.regridded(int(decimals), int(step)), int(factor))
         elif message["kind"] == DEPTH:
             book.apply(levels)
             best = book.best()

@@ -12,7 +12,19 @@ from msray.backtest.risk import Refusal
 from msray.backtest.strategy import Strategy
 from msray.errors import UsageError
 from msray.market import OrderKind, ReportKind, Side
-from tests.backtest.made import INSTRUMENT, depth, gap, pieces, random_messages, records, signal, snapshot, tape, times
+from tests.backtest.made import (
+    INSTRUMENT,
+    depth,
+    gap,
+    pieces,
+    random_messages,
+    records,
+    regrid,
+    signal,
+    snapshot,
+    tape,
+    times,
+)
 
 MS = 1_000_000
 EXACT = BacktestConfig(
@@ -78,7 +90,7 @@ def test_a_market_fed_in_pieces_gives_what_it_gives_at_once(seed, cuts):
     engine.trade([INSTRUMENT])
     for piece in pieces(whole, sorted(cuts)):
         engine.feed(piece)
-        engine.go_to(engine.settled_ns)
+        engine.catch_up()
     found = engine.finish()
 
     assert by_piece.diary == at_once.diary
@@ -315,6 +327,30 @@ def test_an_answer_on_its_way_at_the_end_is_still_booked():
     assert result.answers == {ReportKind.FILLED.name.lower(): 1}
 
 
+@pytest.mark.parametrize("at_ms", [2, 6, 40])
+def test_a_price_means_what_it_meant_when_it_was_sent_whatever_becomes_of_the_grid(at_ms):
+    """The grid changes at 5 ms, which we learn of at 10 ms: a buy at 9.9 is at 9.9, in ticks of either grid."""
+    later = [depth(7 * MS, (0, 970, 1)), depth(8 * MS, (0, 960, 1)), depth(60 * MS, (1, 980, 50))]
+    path = _market(regrid(5 * MS, 10, 2), *later)
+    path.records.messages["local_ns"] += 3 * MS
+    tick = 990 if at_ms > 11 else 99
+    script = [(at_ms * MS, X, Side.BUY, OrderKind.LIMIT, tick, 10)]
+
+    result = BacktestingEngine(EXACT, Scripted(script)).run([path])
+
+    assert [(fill.price, fill.size) for fill in result.fills] == [(INSTRUMENT.exact_price(99), 10)]
+    assert result.final_equity == pytest.approx(10_000 + 10 * (9.85 - 9.9))
+
+
+def test_what_is_held_at_the_end_is_valued_at_the_last_mid():
+    script = [(2 * MS, X, Side.BUY, OrderKind.MARKET, 0, 10)]
+    path = _market(depth(5 * MS, (0, 99, 0), (0, 97, 1)))
+
+    result = BacktestingEngine(EXACT, Scripted(script)).run([path])
+
+    assert result.final_equity == pytest.approx(10_000 + 10 * (9.95 - 10.1))
+
+
 def test_halting_is_by_hand_too():
     engine = BacktestingEngine(EXACT, Strategy())
     engine.desk.risk.halt(Refusal("by_hand", "somebody looked"))
@@ -329,3 +365,109 @@ def test_a_recording_without_anything_gives_an_empty_result():
 
     assert (result.orders, result.trades, result.net_return) == (0, (), 0.0)
     assert result.to_pandas().empty
+
+
+def test_a_replacement_is_no_further_open_order():
+    @dataclass
+    class Replacing(Scripted):
+        refused: list[object] = field(default_factory=list)
+
+        def on_answer(self, answer, desk):
+            super().on_answer(answer, desk)
+            if answer.left == 3:
+                self.refused.append(desk.replace(answer.order_id, 90, 2))
+
+    strategy = Replacing([(2 * MS, X, Side.BUY, OrderKind.LIMIT, 90, 3)])
+    limits = EXACT.risk.model_copy(update={"max_open_orders": 1})
+
+    BacktestingEngine(replace_config(EXACT, risk=limits), strategy).run([_market(depth(5 * MS, (0, 98, 2)))])
+
+    assert strategy.refused == [None]
+    assert [line[3] for line in strategy.diary if len(line) == 5] == [3, 2]
+
+
+def test_messages_of_one_instant_come_before_an_order_wherever_the_recording_is_cut():
+    whole = _market(depth(4 * MS, (1, 101, 0), (1, 102, 9)), depth(4 * MS, (1, 102, 0), (1, 103, 9)), depth(9 * MS))
+    script = [(4 * MS, X, Side.BUY, OrderKind.MARKET, 0, 5)]
+
+    prices = []
+    for market in (pieces(whole, []), pieces(whole, [3])):
+        engine = BacktestingEngine(EXACT, Scripted(script))
+        engine.trade([INSTRUMENT])
+        for piece in market:
+            engine.feed(piece)
+        prices.append([fill.price for fill in engine.finish().fills])
+
+    assert prices[0] == prices[1] == [INSTRUMENT.exact_price(103)]
+
+
+def test_what_has_passed_is_not_kept():
+    engine = BacktestingEngine(EXACT, Strategy())
+    engine.trade([INSTRUMENT])
+    for piece in pieces(random_tape(1, count=200), range(10, 200, 2)):
+        engine.feed(piece)
+        engine.catch_up()
+
+    market = engine.desk.markets[X]
+    assert len(market.venue._batches) <= 2
+    assert len(market.quotes._pieces) <= 2
+
+
+def test_a_venue_forgets_what_has_arrived():
+    script = [(MS * i, X, Side.BUY, OrderKind.POST_ONLY, 90, 1) for i in range(2, 600)]
+    config = replace_config(
+        EXACT, latency=LatencyConfig(entry_ms=20), risk=EXACT.risk.model_copy(update={"max_orders_per_s": 10_000})
+    )
+    engine = BacktestingEngine(config, Scripted(script))
+    path = _market(*(depth(MS * i, (0, 98, i)) for i in range(3, 700)))
+
+    engine.run([path])
+
+    assert len(engine.desk.markets[X].venue._desk) < 20_000
+
+
+def test_funding_of_what_is_not_traded_is_nobodys():
+    paid = FundingRate(instrument="test:NOBODY", at_ns=SECOND, rate=0.01)
+
+    result = BacktestingEngine(replace_config(EXACT, funding=(paid,)), Strategy()).run([_market(depth(2 * SECOND))])
+
+    assert result.final_equity == EXACT.initial_capital
+
+
+def test_an_entry_on_its_way_when_trading_ends_is_left_when_it_has_come():
+    path = _market(
+        depth(2 * MS, (0, 98, 2)),
+        depth(2 * SECOND, (0, 98, 3)),
+        depth(9 * SECOND, (0, 98, 4)),
+        signals=[(2, signal(2 * MS))],
+    )
+    config = replace_config(EXACT, latency=LatencyConfig(entry_ms=1000, response_ms=1), position_size_pct=0.01)
+
+    class Halting(SignalFollower):
+        def on_signal(self, signal, desk):
+            super().on_signal(signal, desk)
+            desk.risk.halt(Refusal("by_hand", "now"))
+            self.on_halt(desk)
+
+    result = BacktestingEngine(config, Halting(config)).run([path])
+
+    assert [trade.reason for trade in result.trades] == ["halt"]
+
+
+def test_an_enlargement_on_its_way_counts_for_the_limits():
+    @dataclass
+    class Enlarging(Scripted):
+        said: list[object] = field(default_factory=list)
+
+        def on_answer(self, answer, desk):
+            if not self.said:
+                self.said.append(desk.replace(answer.order_id, 90, 900))
+                self.said.append(desk.place(X, Side.BUY, 900, kind=OrderKind.LIMIT, tick=90))
+
+    strategy = Enlarging([(2 * MS, X, Side.BUY, OrderKind.LIMIT, 90, 3)])
+    limits = EXACT.risk.model_copy(update={"max_position_pct": 1.0, "max_exposure_pct": 10.0})
+
+    BacktestingEngine(replace_config(EXACT, risk=limits), strategy).run([_market(depth(5 * MS, (0, 98, 2)))])
+
+    assert strategy.said[0] is None
+    assert strategy.said[1].limit == "max_position_pct"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msray.backtest.config import QueueConfig
 from msray.backtest.exchange import SimulatedVenue
 from msray.errors import UsageError
-from msray.market import DEPTH, SNAPSHOT, TRADE, OrderKind, ReportKind, Side
+from msray.market import DEPTH, SNAPSHOT, TRADE, UNSIGNED, OrderKind, ReportKind, Side
 from tests.backtest.made import INSTRUMENT, depth, gap, random_messages, records, snapshot, sold
 from tests.naive.venue import NaiveVenue
 
@@ -74,6 +74,13 @@ def test_a_trade_through_the_price_fills_no_more_than_its_size():
     made.place(6, 2, Side.BUY, OrderKind.LIMIT, 98, 2)
 
     assert fills(made.advance(FOREVER)) == [(20, 1, 99, 2, 1), (20, 2, 98, 1, 1)]
+
+
+def test_a_trade_of_unknown_side_fills_nothing():
+    made = venue(BOOK, (TRADE, 20, [(UNSIGNED, 97, 9)]))
+    made.place(5, 1, Side.BUY, OrderKind.LIMIT, 99, 2)
+
+    assert fills(made.advance(FOREVER)) == []
 
 
 def test_own_orders_of_one_price_share_one_queue():

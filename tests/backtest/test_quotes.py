@@ -70,3 +70,15 @@ def test_a_touch_is_the_first_row_at_or_beyond_a_price(path, cuts, now_ns, side,
     column = 1 if side is Side.BUY else 2
     touching = [row[0] for row in later if not low < row[column] < high]
     assert found == (touching[0] if touching else NEVER_NS)
+
+
+def test_the_book_is_known_from_the_first_quote_to_a_gap_and_from_the_next_quote_on():
+    made = quotes([(10, 99, 101), (20, 98, 101), (40, 97, 101)])
+    made.lose(np.array([20, 30]))
+
+    seen = []
+    for now_ns in (5, 10, 20, 30, 39, 40):
+        made.go_to(now_ns)
+        seen.append(made.is_synced)
+
+    assert seen == [False, True, False, False, False, True]

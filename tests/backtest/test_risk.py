@@ -81,3 +81,13 @@ def test_an_order_that_makes_a_position_smaller_always_passes():
     for at in range(5):
         assert manager.check(order(position_before=900.0, position_after=500.0), at) is None
     assert manager.check(order(position_before=100.0, position_after=-50.0), 9).limit == "halted"
+
+
+def test_cancels_count_for_the_rate_but_need_no_leave():
+    manager = RiskManager(RiskConfig(max_orders_per_s=2))
+
+    manager.note_sent(0)
+    manager.note_sent(1)
+
+    assert manager.check(order(), 2).limit == "max_orders_per_s"
+    assert manager.check(order(), SECOND + 1) is None

@@ -55,8 +55,18 @@ def test_the_report_is_about_the_configuration_asked_for(with_edge):
     alone = run_one([leaning_market(7, follows=True)], CONFIG, SignalFollower)
 
     assert with_edge.result.trades == alone.trades
-    assert with_edge.trials.count == 27
-    assert with_edge.trials.best_net_return >= with_edge.result.net_return
+    assert with_edge.trials.count == len(with_edge.trials.net_returns) == 27
+    assert with_edge.trials.net_returns[0] == with_edge.result.net_return
+    assert with_edge.trials.best_net_return == max(with_edge.trials.net_returns)
+
+
+def test_each_judged_signal_says_from_when_to_when_it_was_judged(with_edge):
+    spans = with_edge.signals.spans
+    longest_ns = round(CONFIG.max_holding_seconds * 1e9)
+
+    assert spans.shape == (with_edge.signals.judged, 2)
+    assert (spans[:, 1] > spans[:, 0]).all()
+    assert (spans[:, 1] - spans[:, 0] <= longest_ns).all()
 
 
 def test_groups_add_up_to_the_whole(with_edge):

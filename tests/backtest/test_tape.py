@@ -6,7 +6,7 @@ from msray.backtest.tape import TapeRecorder, TwoClocks
 from msray.feeds.replay import drive, open_replay
 from msray.market import DEPTH, SNAPSHOT
 from msray.prediction import CalibrationConfig, DetectionConfig, Pipeline
-from tests.backtest.made import depth, records
+from tests.backtest.made import INSTRUMENT, depth, records, regrid, signal, snapshot, tape
 
 MS = 1_000_000
 
@@ -69,6 +69,27 @@ def test_a_record_without_any_time_goes_with_the_one_before_it():
     assert (known_ns // MS).tolist() == [11, 11]
 
 
+def test_a_tape_is_parted_where_its_grid_changes():
+    log = records(snapshot(0, {99: 1}, {101: 1}), depth(1, (0, 98, 1)), regrid(2, 10, 2), depth(3, (0, 995, 1)))
+    whole = tape(log, [(1, signal(1)), (3, signal(3))])
+
+    first, second = whole.by_grid()
+
+    finer = INSTRUMENT.regridded(2, 1)
+    assert (first.instrument, second.instrument) == (INSTRUMENT, finer)
+    assert [len(first.records), len(second.records)] == [3, 1]
+    assert [first.bests[:, 0].tolist(), second.bests[:, 0].tolist()] == [[99], [995]]
+    assert [first.row_message.tolist(), second.row_message.tolist()] == [[1], [0]]
+    assert [part.signals[0].event_ns for part in (first, second)] == [1, 3]
+    assert second.signal_message.tolist() == [0]
+
+
+def test_a_tape_on_one_grid_is_its_only_part():
+    whole = tape(records(snapshot(0, {99: 1}, {101: 1}), depth(1, (0, 98, 1))))
+
+    assert list(whole.by_grid()) == [whole]
+
+
 @pytest.fixture(scope="module")
 def recorded(data_dir):
     path = data_dir / "binance_2024-08-08_multi_venue/usdm/btcusdt_20240808.gz"
@@ -95,9 +116,9 @@ def test_a_tape_has_every_record_row_and_signal_of_the_replay(recorded):
 def test_each_signal_belongs_to_the_message_that_raised_it(recorded):
     tape, _, _ = recorded
 
-    for signal, number in zip(tape.signals, tape.signal_message, strict=True):
+    for raised, number in zip(tape.signals, tape.signal_message, strict=True):
         message = tape.records.messages[number]
-        assert (message["last_id"], message["event_ns"]) == (signal.event_id, signal.event_ns)
+        assert (message["last_id"], message["event_ns"]) == (raised.event_id, raised.event_ns)
 
 
 def test_the_next_tape_begins_empty(recorded):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msray.book import L2Book
 from msray.book import kernels as k
 from msray.errors import UsageError
-from msray.market import ASK, LEVEL, MAX_TICK, Instrument
+from msray.market import ASK, EDGE, LEVEL, MAX_TICK, Instrument
 from tests.naive.book import NaiveBook
 
 X = Instrument(venue="test", symbol="X", price_decimals=2, size_decimals=3, tick=1, grid=1)
@@ -144,6 +144,36 @@ def test_a_limited_snapshot_covers_as_far_as_its_last_level() -> None:
     k.top(book.arena, 10, out, 0)
     assert (out[40], out[41]) == (3, 3), "levels outside the covered range are kept and not handed out"
     assert as_dict(book, 0)[5] == 2
+
+
+def test_a_level_may_say_that_nothing_beyond_it_is_known_any_more() -> None:
+    book = L2Book(X)
+    book.load(rows([(0, 10, 1), (0, 9, 1), (1, 12, 1), (1, 15, 1)]), asked=2)
+
+    book.apply(rows([(0 | EDGE, 10, 4), (1, 13, 2), (1 | EDGE, 15, 0)]))
+
+    assert [book.covers(0, tick) for tick in (10, 9)] == [True, False]
+    assert as_dict(book, 0) == {10: 4, 9: 1}, "what is not known any more is kept"
+    assert book.covers(1, MAX_TICK), "the last level went: the side is known to its end"
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from([0, 1, EDGE, ASK | EDGE]), ticks, st.integers(0, 3)), max_size=9)))
+def test_the_covered_range_ends_where_the_last_edge_said(stream: list[list[tuple[int, int, int]]]) -> None:
+    book, naive = L2Book(X), NaiveBook[int]()
+    ends: list[int | None] = [None, None]
+
+    for message in stream:
+        book.apply(rows(message))
+        for flags, tick, size in message:
+            naive.set(flags & ASK, [(tick, size)])
+            if flags & EDGE:
+                ends[flags & ASK] = tick if size else None
+
+        check_equal(book, naive)
+        known = [k.NO_BID, k.NO_ASK]
+        assert book.arena[[k.BID_EDGE, k.ASK_EDGE]].tolist() == [
+            nothing if end is None else end for end, nothing in zip(ends, known, strict=True)
+        ]
 
 
 def test_a_snapshot_replaces_everything() -> None:

@@ -35,6 +35,7 @@ def table(rows: list[Row]) -> Messages:
         message["kind"], message["event_ns"] = kind, START_NS + at_ms * MS
         message["local_ns"] = 0 if latency_ms is None else START_NS + (at_ms + latency_ms) * MS
         message["first_id"] = message["last_id"] = number
+        message["prev_id"] = number % 5  # of a GAP, its reason
         message["begin"], message["end"] = 5, 5 + levels
     return messages
 

@@ -14,6 +14,7 @@ from msray.market import (
     GAP,
     REFRESH,
     REGRID,
+    REQUEST,
     SNAPSHOT,
     TRADE,
     GapReason,
@@ -278,6 +279,59 @@ def test_what_was_handed_out_and_not_folded_is_buffered_again() -> None:
     assert reader.take(snapshot(11)) == [SNAPSHOT, DEPTH, TRADE]
 
 
+def gap(reason: GapReason) -> Records:
+    return record(GAP, [], prev_id=reason)
+
+
+def test_a_gap_that_the_source_knows_of_is_handed_on_and_counted() -> None:
+    reader = Reader(SPOT)
+
+    kinds = reader.take(snapshot(9), depth(10, 12), gap(GapReason.CLOSED), depth(13, 14), snapshot(13), depth(15, 15))
+
+    assert kinds == [SNAPSHOT, DEPTH, GAP, SNAPSHOT, DEPTH, DEPTH]
+    assert reader.log[2].messages[["prev_id", "first_id"]].tolist() == [(GapReason.CLOSED, 13)]
+    assert (reader.sync.counts.gaps, reader.sync.counts.snapshots) == (1, 2)
+
+
+def test_a_gap_where_nothing_is_known_drops_what_is_held_and_is_no_gap() -> None:
+    reader = Reader(SPOT)
+
+    kinds = reader.take(depth(10, 12), snapshot(13), gap(GapReason.DISCONNECTED), depth(13, 14), depth(15, 16))
+
+    assert (kinds, reader.sync.counts.gaps) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "repeated"), [(GapReason.CLOSED, 0), (GapReason.BEGAN, 0), (GapReason.DISCONNECTED, 1)]
+)
+def test_trades_may_be_numbered_anew_when_the_market_was_closed(reason: GapReason, repeated: int) -> None:
+    reader = Reader(SPOT)
+    reader.take(snapshot(9), depth(10, 12), trade(7), gap(reason))
+
+    reader.take(snapshot(2), depth(3, 3), trade(1))
+
+    assert reader.sync.counts.repeated_trades == repeated
+
+
+@pytest.mark.parametrize("rule", [SPOT, FUTURES])
+def test_a_log_says_the_same_when_it_is_read_again(rule: SequenceRule) -> None:
+    for seed in range(10):
+        exchange = NaiveExchange(seed, rule)
+        link = FaultyLink(exchange, steps=200, calm=10)
+        first, again = Reader(rule), Reader(rule)
+        for arrived in link:
+            first.take(*arrived)
+            if first.sync.wants_snapshot(exchange.now_ns):
+                first.sync.requested(exchange.now_ns)
+                link.ask()
+        log = concatenate(first.log)
+
+        again.take(log)
+
+        assert concatenate(again.log).messages.tolist() == log.messages.tolist()
+        assert again.sync.counts.gaps == first.sync.counts.gaps > 0
+
+
 def test_audit_compares_at_the_books_own_id() -> None:
     reader = Reader(SPOT, SyncLimits(audit_every_ns=SECOND))
     reader.take(snapshot(9), depth(10, 12, local_ns=1))
@@ -292,6 +346,24 @@ def test_audit_compares_at_the_books_own_id() -> None:
     refresh = reader.log[-2].messages[0]
     assert refresh["last_id"] == 16
     assert reader.sync.counts.audits == 1
+
+
+def test_a_stored_request_is_a_request() -> None:
+    said, stored = Reader(SPOT), Reader(SPOT)
+    begin = [snapshot(9), depth(10, 12), depth(13, 14)]
+    end = [depth(15, 16), snapshot(14), depth(17, 17)]
+
+    said.take(*begin)
+    said.sync.requested(5)
+    said.take(*end)
+    kinds = stored.take(*begin, record(REQUEST, [], local_ns=5), *end)
+
+    assert kinds == [SNAPSHOT, DEPTH, DEPTH, DEPTH, REFRESH, DEPTH]
+    assert concatenate(stored.log).messages.tolist() == concatenate(said.log).messages.tolist()
+
+
+def test_a_stored_request_where_nothing_is_known_changes_nothing() -> None:
+    assert Reader(SPOT).take(record(REQUEST, []), snapshot(9), record(REQUEST, []), depth(10, 12)) == [SNAPSHOT, DEPTH]
 
 
 def test_audit_with_an_old_snapshot_is_given_up() -> None:

@@ -1,7 +1,9 @@
 """``msray backtest``: what it says of a real recording, and what it refuses."""
 
+import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.cli.conftest import Msray
@@ -53,6 +55,20 @@ def test_a_recording_gives_every_figure_with_its_interval_and_its_rival(msray: M
     assert data["lead_time_s"]["random"]["draws"] == 1000
     assert (data["trials"], data["dsr"] < 0.5, 0 <= data["pbo"] <= 1) == (27, True, True)
     assert data["trades"] == sum(group["trades"] for group in data["by_reason"])
+    folder = Path(data["run_folder"])
+    assert folder.parent.name == "runs"
+    assert {path.name for path in folder.iterdir()} >= {"config.yaml", "metrics.json", "trades.parquet", "report.html"}
+    assert json.loads((folder / "metrics.json").read_text())["verdict"] == data["verdict"]
+    assert pl.read_parquet(folder / "trades.parquet").height == data["trades"]
+
+
+def test_the_configuration_of_a_run_gives_the_run_again(msray: Msray, recording: Path) -> None:
+    first = msray("backtest", recording, "--json", "--runs", "one").document["data"]
+    again = msray("backtest", recording, "--json", "--config", f"{first['run_folder']}/config.yaml", "--runs", "two")
+
+    second = again.document["data"]
+    assert second.pop("run_folder") != first.pop("run_folder")
+    assert second == first
 
 
 def test_a_person_reads_tables_and_one_plain_sentence(msray: Msray, recording: Path) -> None:
@@ -72,9 +88,10 @@ def test_a_strategy_of_ones_own_is_a_class_in_a_file(msray: Msray, recording: Pa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("folower", "unknown strategy 'folower'"),
+        ("taker", "unknown strategy 'taker'"),
         ("nowhere.py:Mine", "there is no file nowhere.py"),
-        ("own.py:Mine", "strategy must name a class of own.py, got 'Mine'"),
+        ("own.py:Mine", "strategy must name a class of own.py that is a Strategy, got 'Mine'"),
+        ("own.py:print", "strategy must name a class of own.py that is a Strategy, got 'print'"),
     ],
 )
 def test_a_strategy_that_is_not_there_is_said_before_anything_is_read(
@@ -120,7 +137,9 @@ def test_on_ray_a_strategy_of_ones_own_says_the_same(msray: Msray, recording: Pa
     on_ray, here = msray(*words, "--on-ray"), msray(*words)
 
     assert on_ray.code == 0
-    assert on_ray.document == here.document
+    found, expected = on_ray.document["data"], here.document["data"]
+    assert found.pop("run_folder") != expected.pop("run_folder")
+    assert found == expected
 
 
 @pytest.mark.ray

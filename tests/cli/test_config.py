@@ -1,5 +1,6 @@
 """``msray config``."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -50,4 +51,4 @@ def test_schema_knows_every_key_and_its_bounds(msray: Msray) -> None:
     assert schema["additionalProperties"] is False
     port = schema["$defs"]["ApiSettings"]["properties"]["port"]
     assert (port["minimum"], port["maximum"], port["description"]) == (1, 65535, "Port to listen on.")
-    assert yaml.safe_load(msray("config", "schema").out) == schema
+    assert json.loads(msray("config", "schema").out) == schema

@@ -98,7 +98,7 @@ def test_the_first_start_installs_and_hands_its_arguments_over(newcomer: Newcome
     assert done.stdout == f"ran msray demo --seconds 5 s in {newcomer.bin}\n"
     assert len(newcomer.installations) == 1
     assert "-c " in newcomer.installations[0]
-    assert newcomer.installations[0].endswith(f"-e {newcomer.root}[ray]")
+    assert newcomer.installations[0].endswith(f"-e {newcomer.root}[ray,research]")
 
 
 def test_the_second_start_installs_nothing(newcomer: Newcomer) -> None:

@@ -8,11 +8,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from msray.backtest import BacktestConfig, BacktestingEngine, SignalFollower
+from msray.backtest.config import LatencyConfig
 from msray.cli.app import main
+from msray.cli.replay import words_for
 from msray.clock import SystemClock
 from msray.feeds.listings import fetch_listings
 from msray.feeds.recovery import unsettled
 from msray.feeds.replay import drive, open_replay
+from msray.feeds.tapes import read_tapes
 from msray.market import UNCALIBRATED, Instrument, Signal
 from msray.on_ray.feed_shard import ShardPlan
 from msray.prediction import CalibrationConfig, DetectionConfig, Pipeline
@@ -178,3 +182,32 @@ async def test_a_recording_through_the_simulator_gives_the_signals_of_its_replay
     stored = check(ledger, tmp_path / "log", tmp_path, capsys)
     assert {signal.signal_id for signal in stored} == {signal.signal_id for signal in wanted}
     assert len(stored) == len(wanted)
+
+
+async def test_paper_trading_gives_what_a_backtest_over_its_raw_log_gives(ledger: Ledger, tmp_path: Path) -> None:
+    config = BacktestConfig(
+        profit_target_pct=0.0004,
+        stop_loss_pct=0.0004,
+        max_holding_seconds=0.3,
+        position_size_pct=0.01,
+        fee_rate=0.0001,
+        latency=LatencyConfig(entry_ms=1.0, response_ms=1.0, jitter_ms=1.0),
+        max_feed_delay_s=0.05,
+    )
+    async with simulator() as market:
+        listed = await fetch_listings(IDS, endpoint=market.url)
+        plan = a_plan(listed.instruments, market.url, tmp_path / "log", paper=config)
+        async with running(plan, ledger) as one:
+            await one.until(lambda: (paper := one.shard.update().status.paper) is not None and paper.trades >= 5)
+            await one.stop()
+            live = one.shard.update().status.paper
+
+    opened = open_replay([tmp_path / "log" / "shard-0"])
+    words, known = words_for(opened, None, None)
+    engine = BacktestingEngine(config, SignalFollower(config))
+    again = engine.run(read_tapes(opened, words, calibrations=known))
+
+    assert live is not None
+    assert (live.orders, live.fills, live.trades) == (again.orders, len(again.fills), len(again.trades))
+    assert live.equity == again.final_equity
+    assert live.positions == {one.id: one.size(engine.desk.position(one.id)) for one in again.instruments}

@@ -121,17 +121,17 @@ def test_margin_is_the_largest_distance_that_is_right() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: score_delays([100], [], length=100, within=1), "change_at must be at least 0, below 100, got 100"),
-        (lambda: score_delays([], [-1], length=100, within=1), "alarm_at must be at least 0, below 100, got -1"),
-        (lambda: score_delays([], [1.0], length=100, within=1), "alarm_at must hold integers, got float64"),
-        (lambda: score_delays([], [], length=0, within=1), "length must be at least 1, got 0"),
-        (lambda: score_delays([], [], length=1, within=0), "within must be at least 1, got 0"),
+        (lambda: score_delays([100], [], length=100, within=1), "change_at must be 0 to 99, got 100 in row 0"),
+        (lambda: score_delays([], [-1], length=100, within=1), "alarm_at must be 0 to 99, got -1 in row 0"),
+        (lambda: score_delays([], [1.0], length=100, within=1), "alarm_at must be whole numbers .*, got float64"),
+        (lambda: score_delays([], [], length=0, within=1), "length must be 1 to .*, got 0"),
+        (lambda: score_delays([], [], length=1, within=0), "within must be 1 to .*, got 0"),
         (lambda: covering([], [], length=1), "annotations must be those of at least one person, got none"),
-        (lambda: covering([[], [7]], [], length=7), r"annotations\[1\] must be at least 0, below 7, got 7"),
-        (lambda: covering([[]], [-1], length=7), "predicted must be at least 0, below 7, got -1"),
-        (lambda: covering([[]], [], length=0), "length must be at least 1, got 0"),
-        (lambda: f1_with_margin([[]], [-1]), "predicted must be at least 0, got -1"),
-        (lambda: f1_with_margin([[]], [], margin=-1), "margin must be at least 0, got -1"),
+        (lambda: covering([[], [7]], [], length=7), r"annotations\[1\] must be 0 to 6, got 7 in row 0"),
+        (lambda: covering([[]], [-1], length=7), "predicted must be 0 to 6, got -1 in row 0"),
+        (lambda: covering([[]], [], length=0), "length must be 1 to .*, got 0"),
+        (lambda: f1_with_margin([[]], [-1]), "predicted must be 0 to .*, got -1 in row 0"),
+        (lambda: f1_with_margin([[]], [], margin=-1), "margin must be 0 to .*, got -1"),
     ],
 )
 def test_places_outside_are_refused(call: Callable[[], Any], message: str) -> None:

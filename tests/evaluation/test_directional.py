@@ -67,7 +67,7 @@ def test_table_has_a_row_a_form() -> None:
 
 
 def test_other_labels_are_refused() -> None:
-    with pytest.raises(UsageError, match="predicted must hold -1, 0, 1, got 2 in row 0"):
+    with pytest.raises(UsageError, match="predicted must be -1 or 0 or 1, got 2 in row 0"):
         directional_accuracy([1], [2])
     with pytest.raises(UsageError, match="predicted must have 1 rows"):
         directional_accuracy([1], [1, 1])

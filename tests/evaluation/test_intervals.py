@@ -36,8 +36,8 @@ def test_nothing_to_share_is_nothing_known() -> None:
     [
         (3, 2, 0.95, "found must be 0 to 2, got 3"),
         (-1, 2, 0.95, "found must be 0 to 2, got -1"),
-        (1, 2, 1.0, "level must lie between 0 and 1, got 1.0"),
-        (1, 2, 95.0, "level must lie between 0 and 1, got 95.0"),
+        (1, 2, 1.0, "level must be above 0 to below 1, got 1.0"),
+        (1, 2, 95.0, "level must be above 0 to below 1, got 95.0"),
     ],
 )
 def test_what_is_no_share_is_refused(found: int, of: int, level: float, message: str) -> None:

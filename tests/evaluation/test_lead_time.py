@@ -8,6 +8,7 @@ import pytest
 
 from msray.errors import UsageError
 from msray.evaluation import LeadTimes, Watched, score_lead_time, wilson_interval
+from msray.evaluation.lead_time import LEAD_BINS
 
 SECOND = 1_000_000_000
 HOUR_S = 3600
@@ -97,6 +98,16 @@ def test_lead_of_random_alarms_is_that_of_a_uniform_time_before_the_event() -> N
     assert result.random.restricted_mean_s == pytest.approx(40.0 * 40 / HOUR_S, rel=0.15)
 
 
+def test_leads_of_random_alarms_are_spread_over_the_horizon() -> None:
+    """Of one alarm and one event: each of the parts of its window has the same share of the 120 s."""
+    result = score(watched([100], [0], (0, 120)), draws=4000)
+
+    share = 60 / 120 / LEAD_BINS
+    assert result.random.lead_edges_s == pytest.approx(np.linspace(0, 60, LEAD_BINS + 1))
+    assert result.random.lead_counts == pytest.approx(np.full(LEAD_BINS, share), abs=5 * math.sqrt(share / 4000))
+    assert sum(result.random.lead_counts) == pytest.approx(result.random.detection_rate)
+
+
 def test_random_alarms_are_not_better_than_random_ones() -> None:
     """The share of p-values below 0.1 is at most 0.1, up to chance."""
     p_values = []
@@ -167,10 +178,10 @@ def test_table_has_the_random_alarms_beside_the_others() -> None:
     ("words", "message"),
     [
         ({"horizon_ns": 0}, "horizon_ns must be 1 to 1000000000000000000, got 0"),
-        ({"minimum_lead_ns": 61 * SECOND}, "minimum_lead_ns must be 0 to horizon_ns = 60000000000, got 61000000000"),
-        ({"minimum_lead_ns": -1}, "minimum_lead_ns must be 0 to horizon_ns"),
+        ({"minimum_lead_ns": 61 * SECOND}, "minimum_lead_ns must be 0 to 60000000000, got 61000000000"),
+        ({"minimum_lead_ns": -1}, "minimum_lead_ns must be 0 to 60000000000, got -1"),
         ({"draws": 0}, "draws must be 1 to 1000000, got 0"),
-        ({"level": 1.5}, "level must lie between 0 and 1"),
+        ({"level": 1.5}, "level must be above 0 to below 1"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(words: dict[str, Any], message: str) -> None:

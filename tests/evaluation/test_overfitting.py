@@ -110,11 +110,10 @@ def test_splits_are_a_table() -> None:
     [
         (lambda: probability_of_backtest_overfitting(noise(1), 7), "n_blocks must be even, got 7"),
         (lambda: probability_of_backtest_overfitting(noise(1), 22), "n_blocks must be 2 to 20, got 22"),
-        (lambda: probability_of_backtest_overfitting(noise(1, 31)), "returns must have at least 32 rows, got 31"),
-        (lambda: probability_of_backtest_overfitting(noise(1, 64, 1)), "returns must have at least 2 columns"),
-        (lambda: probability_of_backtest_overfitting(np.zeros(64)), "returns must be 2-dimensional, got 1"),
-        (lambda: probability_of_backtest_overfitting([[1.0, math.inf]] * 64), r"got inf at \[0, 1\]"),
-        (lambda: probability_of_backtest_overfitting([["a", "b"]] * 64), "returns must be numbers"),
+        (lambda: probability_of_backtest_overfitting(noise(1, 31)), r"at least 32 rows and .* got the shape \(31, "),
+        (lambda: probability_of_backtest_overfitting(noise(1, 64, 1)), r"and 2 columns, .* got the shape \(64, 1\)"),
+        (lambda: probability_of_backtest_overfitting(np.zeros(64)), "returns must be numbers in 2 dimensions, got"),
+        (lambda: probability_of_backtest_overfitting([[1.0, math.inf]] * 64), "got inf in row 0, column 1"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(call: Callable[[], object], message: str) -> None:

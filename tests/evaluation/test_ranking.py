@@ -164,19 +164,20 @@ def test_tables_have_a_row_a_k_and_a_row_a_corner() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"score": [1.0, math.nan]}, "score must be finite, got nan in row 1"),
-        ({"score": [1.0, math.inf]}, "score must be finite, got inf in row 1"),
+        ({"score": [1.0, math.nan]}, "score must be .*, got nan in row 1"),
+        ({"score": [1.0, math.inf]}, "score must be .*, got inf in row 1"),
         ({"score": ["a", "b"]}, "score must be numbers in 1 dimension, got <U1"),
-        ({"score": [[1.0], [1.0, 2.0]]}, "score must be numbers in 1 dimension, got rows of several lengths"),
-        ({"is_hit": [1, -1]}, "is_hit must hold 0, 1, got -1 in row 1"),
+        ({"is_hit": [1, -1]}, "is_hit must be 0 or 1, got -1 in row 1"),
         ({"is_hit": [1, 0, 1]}, "is_hit must have 2 rows as the others have, got 3"),
-        ({"ks": (5, 0)}, "ks must be at least 1 each, got 0"),
+        ({"ks": (5, 0)}, "ks must be 1 to .*, got 0"),
         ({"weight": [1.0]}, "weight must have 2 rows"),
-        ({"weight": [1.0, -1.0]}, "weight must be at least 0, got -1.0 in row 1"),
+        ({"weight": [1.0, -1.0]}, r"weight must be 0 to 1e\+100, got -1.0 in row 1"),
         ({"tie_break": ([1, 2, 3],)}, r"tie_break\[0\] must have 2 rows"),
         ({"tie_break": ([1, 2], [None, "b"])}, r"tie_break\[1\] must hold values that can be sorted"),
+        ({"tie_break": ([[1], [1, 2]],)}, r"tie_break\[0\] must hold values that can be sorted"),
+        ({"tie_break": ([[1, 2], [3, 4]],)}, r"tie_break\[0\] must have 2 rows .*, got the shape \(2, 2\)"),
         ({"tie_break": ([1.0, math.nan],)}, r"tie_break\[0\] must hold values that can be sorted"),
-        ({"level": 0.0}, "level must lie between 0 and 1"),
+        ({"level": 0.0}, "level must be above 0 to below 1"),
     ],
 )
 def test_what_cannot_be_ranked_is_refused(arguments: dict[str, Any], message: str) -> None:

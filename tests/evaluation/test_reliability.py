@@ -74,10 +74,10 @@ def test_calibrated_probabilities_have_a_small_error_and_others_theirs() -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"probability": [0.5, 1.2]}, "probability must be 0 to 1, got 0.5 to 1.2"),
+        ({"probability": [0.5, 1.2]}, "probability must be 0 to 1, got 1.2 in row 1"),
         ({"probability": []}, "is_hit must have 0 rows"),
         ({"probability": [], "is_hit": []}, "at least one row must count, got 0 rows"),
-        ({"is_hit": [0, 2]}, "is_hit must hold 0, 1, got 2 in row 1"),
+        ({"is_hit": [0, 2]}, "is_hit must be 0 or 1, got 2 in row 1"),
         ({"bins": 1001}, "bins must be 1 to 1000, got 1001"),
         ({"equal": "size"}, "equal must be 'width' or 'mass', got 'size'"),
     ],

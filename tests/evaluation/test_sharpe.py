@@ -88,13 +88,13 @@ def test_a_ratio_without_error_is_certain() -> None:
     ("call", "message"),
     [
         (lambda: probabilistic_sharpe_ratio(1.0, 1), "observations must be 2 to"),
-        (lambda: probabilistic_sharpe_ratio(math.nan, 9), "sharpe must be finite, got nan"),
+        (lambda: probabilistic_sharpe_ratio(math.nan, 9), "sharpe must be -1000000 to 1000000, got nan"),
         (lambda: probabilistic_sharpe_ratio(1.0, 9, skewness=2.0), r"kurtosis must be at least 1 \+ skewness\*\*2 = 5"),
-        (lambda: probabilistic_sharpe_ratio(1e7, 9), "sharpe must lie between -1e.06 and 1e.06"),
-        (lambda: probabilistic_sharpe_ratio(1.0, 9, kurtosis=0.0), "kurtosis must lie between 1 and 1e.13, got 0.0"),
-        (lambda: minimum_track_record_length(1.0, confidence=0.5), "confidence must lie between 0.5 and 1, got 0.5"),
-        (lambda: expected_maximum_sharpe(0.5, 1.0), "trials must lie between 1 and"),
-        (lambda: expected_maximum_sharpe(10, -1.0), "variance must lie between 0 and"),
+        (lambda: probabilistic_sharpe_ratio(1e7, 9), "sharpe must be -1000000 to 1000000, got 10000000.0"),
+        (lambda: probabilistic_sharpe_ratio(1.0, 9, kurtosis=0.0), "kurtosis must be 1 to 10000000000000, got 0.0"),
+        (lambda: minimum_track_record_length(1.0, confidence=0.5), "confidence must be above 0.5 to below 1, got 0.5"),
+        (lambda: expected_maximum_sharpe(0.5, 1.0), "trials must be 1 to"),
+        (lambda: expected_maximum_sharpe(10, -1.0), "variance must be 0 to"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(call: Callable[[], object], message: str) -> None:

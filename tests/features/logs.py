@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from msray.features import FeatureEngineering, FeatureTable
-from msray.market import ASK, DEPTH, LEVEL, MESSAGE, SELL, SNAPSHOT, TRADE, Instrument, Records
+from msray.market import ASK, DEPTH, LEVEL, MESSAGE, SELL, SNAPSHOT, TRADE, UNSIGNED, Instrument, Records
 
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND + 350_000_000
@@ -92,7 +92,9 @@ def random_log(seed: int, count: int, *, asked: int = 12, pause_ms: int = 400) -
         stamps = {"event_ns": time, "local_ns": time + int(rng.integers(-2, 40)) * 1_000_000}
         if rng.random() < 0.4:
             tick = mid + int(rng.integers(-4, 5))
-            log.add(TRADE, [(int(rng.integers(1, 60)), tick, int(rng.integers(0, 2)))], **stamps, ids=(number, 0, 0))
+            size, flags = int(rng.integers(1, 60)), int(rng.integers(0, 2))
+            flags |= UNSIGNED if number % 5 == 0 else 0
+            log.add(TRADE, [(size, tick, flags)], **stamps, ids=(number, 0, 0))
             continue
         mid += int(rng.choice([-3, -1, 0, 0, 0, 1, 3]))
         changes = dict(_change(rng, book, mid) for _ in range(int(rng.integers(0, 7))))

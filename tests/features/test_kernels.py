@@ -9,7 +9,7 @@ import pytest
 
 from msray.book import L2Book
 from msray.features import FEATURES, NAMES, FeatureEngineering, FeatureTable, grow, kernels, new_state
-from msray.market import DEPTH, GAP, LEVEL, MESSAGE, SELL, TRADE, Instrument, Records
+from msray.market import DEPTH, GAP, LEVEL, MESSAGE, TRADE, Instrument, Records
 from tests.features.logs import RANDOM, START_NS, Market, asks, bids, random_log, recorded
 from tests.naive.features import oracle
 
@@ -198,9 +198,7 @@ def test_on_trade_and_on_depth_are_the_step_in_two_parts() -> None:
     for message in records.messages[1:]:
         if message["kind"] == TRADE:
             level = records.levels[message["begin"]]
-            assert kernels.on_trade(
-                state, message["event_ns"], int(level["tick"]), level["size"], int(level["flags"] & SELL)
-            )
+            assert kernels.on_trade(state, message["event_ns"], int(level["tick"]), level["size"], int(level["flags"]))
         else:
             book.apply(records.levels, int(message["begin"]), int(message["end"]))
             assert kernels.on_depth(book.arena, state, message["event_ns"], message["local_ns"])

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from tests.features.logs import Market, asks, bids
+from msray.market import TRADE, UNSIGNED
+from tests.features.logs import SECOND, START_NS, Market, asks, bids
 
 START = bids((1999, 30)) + asks((2001, 20))
 
@@ -49,6 +50,24 @@ def test_a_sweep_at_one_instant_counts_every_trade() -> None:
     assert table["mean_trade_size_10s"][1] == 0.2
     assert table["hawkes_intensity"][1] == 10.0
     assert table["effective_spread_bps"][1] == pytest.approx(2e4 * 5.5 / 2000, rel=1e-13)
+
+
+def test_a_trade_without_a_sign_counts_in_volume_and_in_no_flow_or_spread() -> None:
+    market = Market(START)
+    market.depth(0.0)
+    market.trade(10.0, 2001, 30)
+    market.add(TRADE, [(60, 2000, UNSIGNED)], event_ns=START_NS + 10 * SECOND)
+    market.trade(10.0, 2001, 30)
+    market.depth(10.5)
+    market.depth(16.0)
+
+    table = market.table()
+
+    assert table["volume_1s"][1] == 12.0
+    assert table["trade_rate_1s"][1] == 3.0
+    assert table["trade_imbalance_1s"][1] == 0.5
+    assert table["effective_spread_bps"][1] == pytest.approx(2e4 / 2000, rel=1e-13)
+    assert table["realised_spread_bps"][2] == pytest.approx(2e4 / 2000, rel=1e-13)
 
 
 def test_bursts_are_relative_to_what_the_epoch_has_seen() -> None:

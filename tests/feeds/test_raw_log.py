@@ -10,7 +10,8 @@ from msray.errors import CorruptLogError, UnavailableError, UsageError
 from msray.feeds import segment
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
-from msray.prediction import Arrived, Disconnected, LogEvent, Requested
+from msray.market import LEVEL, MESSAGE, Records
+from msray.prediction import Arrived, Disconnected, LogEvent, Replayed, Requested
 from msray.venues import Frames
 from tests.disks import refusing
 from tests.feeds.clocks import SECOND, ManualClock
@@ -44,6 +45,13 @@ def test_events_come_back_as_they_were(tmp_path: Path) -> None:
     assert log.summary.damage == []
     assert log.summary.bytes == log.total_bytes
     assert log.summary.cut_bytes == 0
+
+
+def test_records_are_refused_in_words(tmp_path: Path) -> None:
+    records = Records(np.zeros(1, MESSAGE), np.zeros(0, LEVEL))
+
+    with pytest.raises(UsageError, match=f"holds what venues sent, and records of {USDM.id} are none of it"):
+        write(tmp_path, [Replayed(USDM.id, records)])
 
 
 def test_a_run_begins_with_nothing_known(tmp_path: Path) -> None:

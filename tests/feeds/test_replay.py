@@ -6,9 +6,11 @@ import pytest
 
 from msray.errors import UsageError
 from msray.feeds.pace import Pace
+from msray.feeds.playback import Playback
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.reconnect import SECOND
 from msray.feeds.replay import LogReplay, RecordingReplay, drive, open_replay
+from msray.feeds.time_order import event_ns
 from msray.market import Signal
 from msray.prediction import LogEvent, Requested
 from tests.feeds.clocks import ManualClock
@@ -174,3 +176,57 @@ def test_what_could_not_be_read_is_reported(tmp_path: Path) -> None:
         pass
 
     assert replay.problems == ["1 bad lines of binance_usdm:AAA"]
+
+
+def test_what_lies_before_from_is_folded_at_once_and_not_told(tmp_path: Path) -> None:
+    clock = ManualClock()
+    listener = Listener(clock)
+    from_ns = NS + 20 * SECOND + SECOND // 4
+
+    result = drive(
+        open_replay([two_recordings(tmp_path)]), listener, clock=clock, speed=10.0, playback=Playback(from_ns)
+    )
+
+    is_told = [event_ns(event) >= from_ns for event in listener.events]
+    early = {at for told, at in zip(is_told, listener.times, strict=True) if not told}
+    assert early == {0}
+    assert len(result.signals) == sum(told for number, told in enumerate(is_told, 1) if number % 3 == 0)
+    assert clock.monotonic_ns() == pytest.approx(2.95 * SECOND, abs=0.1 * SECOND)
+
+
+def test_a_paused_replay_goes_on_where_it_stood(tmp_path: Path) -> None:
+    clock, playback = ManualClock(), Playback()
+    stood: list[int] = []
+
+    class Impatient(Listener):
+        def apply(self, event: LogEvent) -> list[Signal]:
+            if len(self.events) == 10:
+                playback.pause()
+            return super().apply(event)
+
+    class Hand(ManualClock):
+        def pause(self, seconds: float) -> None:
+            super().pause(seconds)
+            if playback.is_paused:
+                stood.append(playback.at_ns)
+                if len(stood) == 100:
+                    playback.resume()
+
+    clock = Hand()
+    listener = Impatient(clock)
+    drive(open_replay([two_recordings(tmp_path)]), listener, clock=clock, speed=10.0, playback=playback)
+
+    assert len(stood) == 100
+    assert len(set(stood)) == 1
+    gaps = np.diff(listener.times)
+    assert sorted(gaps)[-1] >= 5 * SECOND
+    assert sorted(gaps)[-2] < SECOND, "what was missed is not made up for in a hurry"
+
+
+def test_a_jump_ahead_folds_what_lies_between() -> None:
+    playback = Playback()
+    playback.seek(100)
+    playback.seek(50)
+
+    assert [playback.skips(at) for at in (50, 99, 100)] == [True, True, False]
+    assert playback.at_ns == 100

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msray.feeds.time_order import cut, event_ns, in_time_order
-from msray.prediction import Arrived, Disconnected, LogEvent
+from msray.feeds.time_order import cut, event_ns, in_time_order, messages_in
+from msray.market import LEVEL, MESSAGE, Records
+from msray.prediction import Arrived, Disconnected, LogEvent, Replayed
 from msray.venues import Frames
 from tests.feeds.made import frame_rows
 
@@ -96,6 +97,21 @@ def test_a_grain_bounds_how_much_comes_at_once(grain: int) -> None:
         assert event.frames.local_ns[-1] - event.frames.local_ns[0] <= grain
     assert len(frame_rows(events)) == 167 + 72
     assert len(events) <= 2 * (500 // grain + 2)
+
+
+@pytest.mark.parametrize("grain", [0, 10])
+def test_records_are_merged_as_frames_are(grain: int) -> None:
+    messages = np.zeros(150, MESSAGE)
+    messages["local_ns"] = messages["last_id"] = range(2, 302, 2)
+    replayed: list[LogEvent] = [Replayed("x:X", Records(messages, np.zeros(0, LEVEL)))]
+
+    events = merged([stream("a", [list(range(1, 301, 2))]), replayed], grain)
+
+    parts = [event for event in events if isinstance(event, Replayed)]
+    assert [int(i) for part in parts for i in part.records.messages["last_id"]] == list(range(2, 302, 2))
+    assert {part.instrument for part in parts} == {"x:X"}
+    assert len(parts) == (150 if grain == 0 else 25)
+    assert sum(messages_in(event) for event in events) == 300
 
 
 def test_cut_leaves_at_least_one_frame() -> None:

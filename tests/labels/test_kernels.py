@@ -11,7 +11,7 @@ from tests.naive import labels as naive
 from tests.naive.labels import Row
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rows=st.sampled_from([1, 31, 32, 33, 1023, 1024, 1025, 3000]),

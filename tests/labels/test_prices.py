@@ -27,6 +27,12 @@ def test_the_last_row_of_a_time_is_in_force_until_the_next_or_a_gap() -> None:
     assert prices.known_until_ns(np.array([1, 2, 4])).tolist() == [29, 29, 40]
 
 
+def test_a_last_row_of_a_gap_says_how_long_the_last_quote_stood() -> None:
+    prices = Prices.of_quotes([10, 50], [1, NAN], [2, NAN])
+
+    assert prices.known_until_ns(np.array([0])).tolist() == [49]
+
+
 def test_no_price_is_ever_known_where_there_are_none() -> None:
     prices = Prices.of_quotes([], [], [])
 
@@ -38,14 +44,12 @@ def test_no_price_is_ever_known_where_there_are_none() -> None:
 @pytest.mark.parametrize(
     ("at_ns", "bid", "ask", "message"),
     [
-        ([1, 2, 1], [1, 1, 1], [2, 2, 2], "at_ns must not go back in time, row 2 does"),
-        ([1.5], [1], [2], "at_ns must be one row of whole numbers, got float64"),
-        ([-1], [1], [2], "at_ns must be 0 to below 4611686018427387904, got -1 to -1"),
-        ([[1]], [1], [2], "at_ns must be one row of whole numbers"),
-        ([1, 2], [1], [2, 2], "bid must be 2 numbers, got int64 of shape"),
-        ([1], ["x"], [2], "bid must be 1 numbers, got <U1"),
-        ([1, 2], [1, 0], [2, 2], "bid must be positive and finite, got 0.0 in row 1"),
-        ([1], [1], [float("inf")], "ask must be positive and finite, got inf in row 0"),
+        ([1, 2, 1], [1, 1, 1], [2, 2, 2], "at_ns must not go back in time, got 1 in row 2"),
+        ([1.5], [1], [2], "at_ns must be whole numbers in 1 dimension, got float64"),
+        ([-1], [1], [2], "at_ns must be 0 to 4611686018427387903, got -1 in row 0"),
+        ([1, 2], [1], [2, 2], "bid must have 2 rows as the others have, got 1"),
+        ([1, 2], [1, 0], [2, 2], r"bid must be above 0 to 1e\+100, got 0.0 in row 1"),
+        ([1], [1], [float("inf")], r"ask must be above 0 to 1e\+100, got inf in row 0"),
         ([1, 2], [1, NAN], [2, 2], "bid and ask must be NaN together, in row 1"),
         ([1, 2], [1, 3], [2, 2], "bid must not be above ask, in row 1 3.0 is above 2.0"),
     ],

@@ -1,10 +1,8 @@
 """Triple-barrier labels: against the definition, by hand, and against looking ahead."""
 
-import math
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msray.errors import UsageError
@@ -60,6 +58,7 @@ def test_labels_are_those_of_the_definition(
 
 
 @pytest.mark.parametrize("bars", [False, True])
+@settings(max_examples=50)
 @given(data=st.data(), profit=WIDTHS, stop=WIDTHS, holding_ns=st.integers(1, 40), side=SIDES)
 def test_reflection_about_the_entry_with_the_side_turned_changes_nothing(
     bars: bool, data: st.DataObject, profit: float, stop: float, holding_ns: int, side: int
@@ -87,6 +86,7 @@ def test_reflection_about_the_entry_with_the_side_turned_changes_nothing(
         assert reflected.gross_return == pytest.approx(straight.gross_return, abs=0.0 if not bars else 1e-15)
 
 
+@settings(max_examples=50)
 @given(data=st.data(), holding_ns=st.integers(1, 40), side=SIDES)
 def test_what_comes_after_the_horizon_changes_nothing(data: st.DataObject, holding_ns: int, side: int) -> None:
     rows = data.draw(some_rows())
@@ -234,9 +234,7 @@ def test_labels_are_a_table() -> None:
         ({"profit_target_pct": 0.5}, "profit_target_pct must be 1e-09 to below 0.5, got 0.5"),
         ({"stop_loss_pct": 5}, "stop_loss_pct must be 1e-09 to below 0.5, got 5"),
         ({"stop_loss_pct": -0.003}, "stop_loss_pct must be 1e-09 to below 0.5, got -0.003"),
-        ({"stop_loss_pct": NAN}, "stop_loss_pct must be 1e-09 to below 0.5, got nan"),
-        ({"max_holding_s": 0}, "max_holding_s must be 1e-9 to 1e.08 seconds, got 0"),
-        ({"max_holding_s": math.inf}, "max_holding_s must be 1e-9 to 1e.08 seconds, got inf"),
+        ({"max_holding_s": 0}, "max_holding_s must be 1e-09 to 100000000, got 0"),
         ({"timeout": "drop"}, "timeout must be 'sign' or 'zero', got 'drop'"),
     ],
 )
@@ -253,7 +251,7 @@ def test_a_percentage_for_a_fraction_is_told_what_a_fraction_is() -> None:
 
 
 def test_multiples_that_cannot_be_are_refused() -> None:
-    with pytest.raises(UsageError, match="stop_loss_multiple must be positive and finite, got 0"):
+    with pytest.raises(UsageError, match=r"stop_loss_multiple must be above 0 to 1e\+100, got 0"):
         TargetBarriers(profit_target_multiple=1, stop_loss_multiple=0)
 
 
@@ -261,10 +259,9 @@ def test_multiples_that_cannot_be_are_refused() -> None:
     ("target", "message"),
     [
         (None, "TargetBarriers need a target for each event"),
-        ([0.1], "target must be 2 numbers, got float64 of shape"),
-        ([0.1, -0.1], "event 1 has -0.1"),
-        ([0.25, 0.1], "event 0 has 0.25"),
-        ([0.1, math.inf], "event 1 has inf"),
+        ([0.1], "target must have 2 rows as the others have, got 1"),
+        ([0.1, -0.1], "target must be 0 to .*, got -0.1 in row 1"),
+        ([0.25, 0.1], "target must have multiples below 0.5, got 0.25 in row 0"),
     ],
 )
 def test_targets_that_cannot_be_are_refused(target: list[float] | None, message: str) -> None:
@@ -279,10 +276,15 @@ def test_a_target_without_multiples_is_refused() -> None:
         triple_barrier(quotes(100, 101), [0], target=[0.01])
 
 
-@pytest.mark.parametrize("side", [0, 2, [1, -1, 1], [1, 0], "long", [NAN, 1.0]])
+@pytest.mark.parametrize("side", [0, 2, [1, -1, 1], [1, 0], [NAN, 1.0]])
 def test_sides_that_cannot_be_are_refused(side: object) -> None:
     with pytest.raises(UsageError, match="side must be 1 or -1, for all events or for each of 2, got"):
         triple_barrier(quotes(100, 101), [0, 1], side)  # type: ignore[arg-type]
+
+
+def test_a_side_in_words_is_refused() -> None:
+    with pytest.raises(UsageError, match="side must be numbers in 0 or 1 dimensions, got <U4"):
+        triple_barrier(quotes(100, 101), [0, 1], "long")
 
 
 def test_an_event_inside_a_bar_is_refused() -> None:

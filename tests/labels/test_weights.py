@@ -108,10 +108,9 @@ def test_the_return_that_led_to_an_event_is_not_its_own() -> None:
 @pytest.mark.parametrize(
     ("spans", "message"),
     [
-        ([(3, 1)], r"spans must not end before they begin, row 0 does: \[3, 1\]"),
-        ([1, 2], "spans must be n rows of begin and end, got int64 of shape"),
-        ([(1.0, 2.0)], "spans must be one row of whole numbers|spans must be whole"),
-        ([(-1, 2)], "spans must be 0 to below"),
+        ([(3, 1)], r"spans must not end before they begin, got \[3, 1\] in row 0"),
+        ([1, 2], r"spans must be rows of begin and end, got shape \(2,\)"),
+        ([(-1, 2)], "spans must be 0 to .*, got -1 in row 0, column 0"),
     ],
 )
 def test_spans_that_cannot_be_are_refused(spans: Any, message: str) -> None:
@@ -122,20 +121,20 @@ def test_spans_that_cannot_be_are_refused(spans: Any, message: str) -> None:
 def test_what_cannot_be_drawn_is_refused() -> None:
     rng = np.random.default_rng(1)
 
-    with pytest.raises(UsageError, match="draws must be a whole number from 0 to 100000000, got -1"):
+    with pytest.raises(UsageError, match="draws must be 0 to 100000000, got -1"):
         sequential_bootstrap(THREE, -1, rng)
     with pytest.raises(UsageError, match="spans must have a label to draw, got none"):
         sequential_bootstrap([], 1, rng)
-    with pytest.raises(UsageError, match="drawn must be 0 to below 3, got 3 to 3"):
+    with pytest.raises(UsageError, match="drawn must be 0 to 2, got 3 in row 0"):
         draw_probabilities(THREE, [3])
 
 
 @pytest.mark.parametrize(
     ("at_ns", "mid", "message"),
     [
-        ([1, 2], [100, 0], "mid must be positive and finite, got 0.0 in row 1"),
-        ([2, 1], [100, 100], "at_ns must not go back in time, row 1 does"),
-        ([1, 2], [100], "mid must be 2 numbers"),
+        ([1, 2], [100, 0], r"mid must be above 0 to 1e\+100, got 0.0 in row 1"),
+        ([2, 1], [100, 100], "at_ns must not go back in time, got 1 in row 1"),
+        ([1, 2], [100], "mid must have 2 rows"),
         ([1, 2, 3], [100, 100, 100], "mid must move within a span, it does within none"),
         ([], [], "mid must move within a span, it does within none"),
     ],

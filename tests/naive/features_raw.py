@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from msray.book import L2Book
 from msray.book import kernels as book_kernels
-from msray.market import ASK, DEPTH, SELL, TRADE, Instrument, Records
+from msray.market import ASK, DEPTH, SELL, TRADE, UNSIGNED, Instrument, Records
 
 SECOND = 1_000_000_000
 WEIGHTS = np.exp(-np.arange(10) / 2)
@@ -81,7 +81,8 @@ def raw(instrument: Instrument, records: Records) -> tuple[list[Row], Trades, in
         start = time if start < 0 else start
         if message["kind"] == TRADE:
             level = records.levels[message["begin"]]
-            trades.append((place, time, level["tick"], level["size"], -1 if level["flags"] & SELL else 1))
+            sign = 0 if level["flags"] & UNSIGNED else -1 if level["flags"] & SELL else 1
+            trades.append((place, time, level["tick"], level["size"], sign))
         else:
             book.apply(records.levels, int(message["begin"]), int(message["end"]))
             both = covered(book, 0), covered(book, ASK)

@@ -48,12 +48,13 @@ def trade_flow(instrument: Instrument, rows: list[Row], trades: Trades, start: i
 
 
 def spreads(rows: list[Row], trades: Trades) -> Columns:
-    """Effective and realised spread, over the trades that had a mid before them."""
+    """Effective and realised spread, over the trades that have a sign and had a mid before them."""
     valid = [row for row in rows if row.is_valid]
     known = np.searchsorted([row.place for row in valid], trades.place) - 1
-    place, time, tick, sign = (x[known >= 0] for x in (trades.place, trades.time, trades.tick, trades.sign))
+    counts = (known >= 0) & (trades.sign != 0)
+    place, time, tick, sign = (x[counts] for x in (trades.place, trades.time, trades.tick, trades.sign))
     mids = np.array([row.mid for row in valid])
-    before = mids[known[known >= 0]]
+    before = mids[known[counts]]
     paid = 2e4 * sign * (tick - before) / before
     later = pl.DataFrame({"t": time + 5 * SECOND}).join_asof(
         pl.DataFrame({"t": np.array([row.time for row in valid]), "m": mids}), on="t", strategy="backward"

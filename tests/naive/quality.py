@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from msray.market import DEPTH, TRADE, Messages
+from msray.market import DEPTH, GAP, TRADE, GapReason, Messages
 
 RING = 1024
 
@@ -35,6 +35,8 @@ class NaiveFigures:
         for row in messages:
             if row["kind"] in (DEPTH, TRADE):
                 self._one(row)
+            elif row["kind"] == GAP and row["prev_id"] == GapReason.CLOSED:
+                self.depth_times, self.trade_ids = [], []
 
     def _one(self, row: np.void) -> None:
         event_ns, local_ns = int(row["event_ns"]), int(row["local_ns"])

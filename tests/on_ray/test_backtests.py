@@ -60,7 +60,7 @@ class Noted(SignalFollower):
     """
 
     def __init__(
-        self, config: BacktestConfig, folder: Path, fatal: float = 0.0, most: int = 0, holds: int = 10**9
+        self, config: BacktestConfig, folder: Path, fatal: float = 0.0, most: int = 0, holds: int = 10_000
     ) -> None:
         super().__init__(config)
         (folder / f"made-{os.getpid()}-{len(list(folder.iterdir()))}").touch()

@@ -1,6 +1,7 @@
 """The chain from bytes to signals: every instrument by itself, and frames however they are batched."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from msray.book import SyncLimits
 from msray.errors import ConfigError, UsageError
-from msray.market import Instrument
-from msray.prediction import Arrived, Disconnected, LogEvent, Pipeline, Requested, Rows
-from msray.venues import Frames, Reason
+from msray.market import DEPTH, GAP, SNAPSHOT, GapReason, Instrument, concatenate
+from msray.prediction import Arrived, Disconnected, LogEvent, Pipeline, Replayed, Requested, Rows
+from msray.venues import Decoder, Frames, Reason
+from tests.naive.exchange import record
 from tests.prediction.made import (
     BTC,
     CALIBRATED,
@@ -59,6 +61,38 @@ def test_one_frame_an_event_gives_the_same_signals_in_the_same_order(ids: dict[s
 @pytest.mark.parametrize("most", [50, 100_000])
 def test_many_frames_an_event_give_the_same_signals(ids: dict[str, list[str]], most: int) -> None:
     assert by_instrument(list(joined(EVENTS, most))) == ids
+
+
+def as_records(events: Sequence[LogEvent]) -> list[LogEvent]:
+    """The same, decoded; a lost connection is a GAP among the records."""
+    decoders = {venue: Decoder([one for one in ALL if one.venue == venue]) for venue in {one.venue for one in ALL}}
+    found: list[LogEvent] = []
+    for event in events:
+        if isinstance(event, Arrived):
+            own = decoders[event.venue].instruments
+            for part in decoders[event.venue].decode(event.frames).parts:
+                found += [Replayed(own[number].id, records.copy()) for number, records in part.by_instrument(len(own))]
+        elif isinstance(event, Disconnected):
+            gap = record(GAP, [], prev_id=GapReason.DISCONNECTED, local_ns=event.local_ns)
+            found += [Replayed(name, gap) for name in event.instruments]
+        else:
+            found.append(event)
+    return found
+
+
+def test_records_give_the_signals_of_the_bytes_they_come_from(ids: dict[str, list[str]]) -> None:
+    assert by_instrument(as_records(EVENTS)) == ids
+
+
+def test_records_of_a_venue_that_has_no_decoder_are_taken() -> None:
+    instrument = replace(BTC, venue="lobster", symbol="GOOG")
+    rows = [record(SNAPSHOT, [(0, 9, 5), (1, 20, 5)], last_id=1), record(DEPTH, [(0, 9, 4)], first_id=2, last_id=2)]
+    taking = pipeline((instrument,))
+
+    run(taking, [Replayed(instrument.id, concatenate(rows))])
+
+    lane = taking.lanes[instrument.id]
+    assert (lane.sync.state, lane.sync.book_id, lane.quality().depth_messages) == ("synced", 2, 1)
 
 
 @pytest.mark.parametrize("instrument", ALL, ids=lambda one: one.id)

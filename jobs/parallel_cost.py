@@ -9,9 +9,7 @@ from figures import Figure
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from msray.backtest import SignalFollower, Tape
-from msray.backtest.grid import Cell, CellResult, make_stage, run_cell, run_serially
-from msray.backtest.stage import Stage
+from msray.backtest import Cell, CellResult, SignalFollower, Stage, Tape, make_stage, run_cell, run_serially
 
 TERMS = {"a backtest": "ms", "1,000 messages": "ms", "1,000 level changes": "ms", "an order": "ms", "1 s held": "us"}
 SCALES = (1e3, 1e6, 1e6, 1e3, 1e6)

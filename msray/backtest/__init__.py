@@ -10,35 +10,57 @@ from msray.faces import lazily
 
 if TYPE_CHECKING:
     from msray.backtest.engine import BacktestingEngine
+    from msray.backtest.folds import cut_time, span_of, utc_days
     from msray.backtest.follower import SignalFollower
+    from msray.backtest.grid import (
+        GROUP_S,
+        Cell,
+        CellResult,
+        Keep,
+        RunGroups,
+        grid_digest,
+        make_cells,
+        make_groups,
+        make_stage,
+        run_cell,
+        run_serially,
+    )
     from msray.backtest.page import report_page
     from msray.backtest.paper import PaperStatus, PaperTrader
     from msray.backtest.portfolio import PortfolioManager, Trade
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
-    from msray.backtest.run import STRATEGIES, backtest, run_one
+    from msray.backtest.run import STRATEGIES, RunAll, backtest, run_all, run_one
+    from msray.backtest.stage import Stage
     from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
     from msray.backtest.tape import Tape, TapeRecorder
     from msray.backtest.ticks import TickBacktest, backtest_ticks
     from msray.backtest.warm_up import warm_up_orders
 
 __all__ = [
+    "GROUP_S",
     "STRATEGIES",
     "Answer",
     "BacktestConfig",
     "BacktestReport",
     "BacktestResult",
     "BacktestingEngine",
+    "Cell",
+    "CellResult",
     "Desk",
     "Group",
+    "Keep",
     "MakeStrategy",
     "PaperStatus",
     "PaperTrader",
     "PortfolioManager",
     "Refusal",
     "RiskManager",
+    "RunAll",
+    "RunGroups",
     "SignalFollower",
+    "Stage",
     "Strategy",
     "Tape",
     "TapeRecorder",
@@ -46,21 +68,46 @@ __all__ = [
     "Trade",
     "backtest",
     "backtest_ticks",
+    "cut_time",
+    "grid_digest",
+    "make_cells",
+    "make_groups",
+    "make_stage",
     "report_page",
+    "run_all",
+    "run_cell",
     "run_one",
+    "run_serially",
+    "span_of",
+    "utc_days",
     "warm_up_orders",
 ]
 
 _PLACES = {
     "engine": ("BacktestingEngine",),
+    "folds": ("cut_time", "span_of", "utc_days"),
     "follower": ("SignalFollower",),
+    "grid": (
+        "GROUP_S",
+        "Cell",
+        "CellResult",
+        "Keep",
+        "RunGroups",
+        "grid_digest",
+        "make_cells",
+        "make_groups",
+        "make_stage",
+        "run_cell",
+        "run_serially",
+    ),
     "page": ("report_page",),
     "paper": ("PaperStatus", "PaperTrader"),
     "portfolio": ("PortfolioManager", "Trade"),
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),
-    "run": ("STRATEGIES", "backtest", "run_one"),
+    "run": ("STRATEGIES", "RunAll", "backtest", "run_all", "run_one"),
+    "stage": ("Stage",),
     "strategy": ("Answer", "Desk", "MakeStrategy", "Strategy"),
     "tape": ("Tape", "TapeRecorder"),
     "warm_up": ("warm_up_orders",),

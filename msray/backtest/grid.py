@@ -102,7 +102,7 @@ RunGroups = Callable[[Stage, Sequence[Sequence[Cell]], MakeStrategy, Keep], None
 """Runs groups, in any order; one after the other here, side by side on a cluster."""
 
 
-def grid(
+def make_cells(
     configs: Sequence[BacktestConfig],
     instruments: Sequence[Sequence[str]],
     folds: Sequence[Fold | None] = (None,),
@@ -129,7 +129,7 @@ def grid(
 
     Examples
     --------
-    >>> cells = grid([BacktestConfig()], [["a:X"], ["a:Y"]], [(0, 50), (50, 100)])
+    >>> cells = make_cells([BacktestConfig()], [["a:X"], ["a:Y"]], [(0, 50), (50, 100)])
     >>> len(cells), cells[-1].instruments, cells[-1].fold
     (4, ('a:Y',), (50, 100))
     """
@@ -158,7 +158,7 @@ def make_stage(tapes: Sequence[Tape], cells: Sequence[Cell]) -> Stage:
     return Stage(tapes, (cell.place for cell in cells), (cell.config for cell in cells))
 
 
-def groups(cells: Sequence[Cell], seconds_per_cell: float, least_s: float = GROUP_S) -> list[Sequence[Cell]]:
+def make_groups(cells: Sequence[Cell], seconds_per_cell: float, least_s: float = GROUP_S) -> list[Sequence[Cell]]:
     """Cut a grid into groups of neighbours, none with less work than said, unless there is not so much in all.
 
     Parameters
@@ -172,7 +172,7 @@ def groups(cells: Sequence[Cell], seconds_per_cell: float, least_s: float = GROU
 
     Examples
     --------
-    >>> [len(group) for group in groups(range(10), 0.1, 0.4)]
+    >>> [len(group) for group in make_groups(range(10), 0.1, 0.4)]
     [5, 5]
     """
     if not least_s >= LEAST_S:

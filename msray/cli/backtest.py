@@ -17,8 +17,7 @@ from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, Tape
-    from msray.backtest.run import RunAll
+    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, RunAll, Tape
     from msray.cli.settings import Settings
     from msray.prediction import DetectionConfig
 
@@ -39,7 +38,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     runs: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the run folder goes; else runs_dir.")] = None,
     on_ray: Annotated[bool, typer.Option("--on-ray", help="Run the trials side by side on Ray.")] = False,
     address: Annotated[
-        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster for that; else one that runs here.")
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster; else that of `msray live`, or its own.")
     ] = None,
 ) -> None:
     """Trade the signals of recordings against their order books, and say whether there is an edge after costs.
@@ -50,8 +49,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
     """
     from msray.backtest import backtest as run_backtest
-    from msray.backtest import report_page
-    from msray.backtest.run import run_all
+    from msray.backtest import report_page, run_all
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay

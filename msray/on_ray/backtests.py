@@ -4,18 +4,24 @@ The functions here are what ``run=`` takes in :func:`msray.store.grid_log.run_gr
 this process must have joined a cluster (``session.py``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Any
 
 import ray
 
-from msray.backtest.config import BacktestConfig
-from msray.backtest.engine import BacktestingEngine
-from msray.backtest.grid import Cell, CellResult, Keep, run_cell
-from msray.backtest.result import BacktestResult
-from msray.backtest.stage import Stage
-from msray.backtest.strategy import MakeStrategy
-from msray.backtest.tape import Tape
+from msray.backtest import (
+    BacktestConfig,
+    BacktestingEngine,
+    BacktestResult,
+    Cell,
+    CellResult,
+    Keep,
+    MakeStrategy,
+    Stage,
+    Tape,
+    run_cell,
+)
 from msray.errors import UnavailableError
 from msray.on_ray.calls import answer_now
 from msray.on_ray.session import STORE_BYTES
@@ -25,27 +31,28 @@ RETRIES = 1
 
 
 def run_on_ray(stage: Stage, parts: Sequence[Sequence[Cell]], strategy: MakeStrategy, keep: Keep) -> None:
-    """Run groups of cells as tasks; see :data:`~msray.backtest.grid.RunGroups`.
+    """Run groups of cells as tasks; see :data:`~msray.backtest.RunGroups`.
 
     A group whose workers die is run in halves, until it is known which cell no worker survives; that one's result says
     so. Whatever ends this, an interrupt among it, cancels what still runs; what has been kept is kept.
     """
     parts = list(parts)
-    for number, task in _as_they_end(_run_group, (stage, strategy), parts):
-        cells = parts[number]
-        try:
-            keep(answer_now(task, None))
-        except UnavailableError as error:
-            if len(cells) == 1:
-                keep([CellResult(key=cells[0].key, problem=f"no worker survives it: {error}")])
-            else:
-                parts += [cells[: len(cells) // 2], cells[len(cells) // 2 :]]
+    with closing(_as_they_end(_run_group, (stage, strategy), parts)) as ended:
+        for number, task in ended:
+            cells = parts[number]
+            try:
+                keep(answer_now(task, None))
+            except UnavailableError as error:
+                if len(cells) == 1:
+                    keep([CellResult(key=cells[0].key, problem=f"no worker survives it: {error}")])
+                else:
+                    parts += [cells[: len(cells) // 2], cells[len(cells) // 2 :]]
 
 
 def run_all_on_ray(
     tapes: Sequence[Tape], configs: Sequence[BacktestConfig], strategy: MakeStrategy
 ) -> list[BacktestResult]:
-    """Run configurations side by side, a task each; see :data:`~msray.backtest.run.RunAll`.
+    """Run configurations side by side, a task each; see :data:`~msray.backtest.RunAll`.
 
     Raises
     ------
@@ -54,7 +61,8 @@ def run_all_on_ray(
     UnavailableError
         If the workers of one died again and again.
     """
-    found = {n: answer_now(task, None) for n, task in _as_they_end(_run_whole, (tuple(tapes), strategy), configs)}
+    with closing(_as_they_end(_run_whole, (tuple(tapes), strategy), configs)) as ended:
+        found = {number: answer_now(task, None) for number, task in ended}
     return [found[number] for number in range(len(configs))]
 
 
@@ -64,11 +72,13 @@ def store_bytes_for(tapes: Sequence[Tape]) -> int:
     return STORE_BYTES + 2 * sum(array.nbytes for some in arrays for array in some)
 
 
-def _as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+def _as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Generator[tuple[int, Any]]:
     """The number of each part and its task, when that has ended; not many more are handed over than can run.
 
     Parts may be added meanwhile.
     """
+    if not ray.is_initialized():  # Ray would start a cluster of its own, as it likes
+        raise UnavailableError("backtests on Ray need a cluster, and none has been joined", hint="msray.on_ray.session")
     put, begun = ray.put(shared), 0
     running: dict[Any, int] = {}
     try:

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import msray
-from msray.backtest.config import SECOND
-from msray.backtest.grid import GROUP_S, Cell, CellResult, RunGroups, grid_digest, groups, run_cell, run_serially
-from msray.backtest.stage import Stage
-from msray.backtest.strategy import MakeStrategy
+from msray.backtest import (
+    GROUP_S,
+    Cell,
+    CellResult,
+    MakeStrategy,
+    RunGroups,
+    Stage,
+    grid_digest,
+    make_groups,
+    run_cell,
+    run_serially,
+)
 from msray.clock import Clock, SystemClock
 from msray.errors import CorruptLogError, UnavailableError, UsageError
 
@@ -32,7 +40,7 @@ class GridLog:
     path
         Made if missing.
     digest
-        Of the grid; see :func:`~msray.backtest.grid.grid_digest`.
+        Of the grid; see :func:`~msray.backtest.grid_digest`.
 
     Attributes
     ----------
@@ -138,7 +146,7 @@ def run_grid(
     Parameters
     ----------
     stage, cells, strategy
-        See :func:`~msray.backtest.grid.make_stage`.
+        See :func:`~msray.backtest.make_stage`.
     run
         Who runs groups: this process, or ``msray.on_ray.backtests.run_on_ray``.
     path
@@ -147,7 +155,7 @@ def run_grid(
     least_s
         Work of a group, in seconds; a few cells are run here first, to know how many that is.
     progress
-        Is told how many cells are done.
+        Is told how many cells have a result.
 
     Returns
     -------
@@ -172,7 +180,7 @@ def run_grid(
         if pilots:
             keep(pilots)
         done = {result.key for result in pilots}
-        run(stage, groups([cell for cell in waiting if cell.key not in done], each_s, least_s), strategy, keep)
+        run(stage, make_groups([cell for cell in waiting if cell.key not in done], each_s, least_s), strategy, keep)
     return [found[cell.key] for cell in cells]
 
 
@@ -189,6 +197,6 @@ def _pilots(
         results.append(run_cell(stage, cell, strategy))
         if len(results) > 1 and not results[-1].problem:
             spent_ns.append(clock.monotonic_ns() - began_ns)
-        if sum(spent_ns) >= least_s * SECOND:
+        if sum(spent_ns) >= least_s * 1e9:
             break
-    return results, sum(spent_ns) / len(spent_ns) / SECOND if spent_ns else least_s
+    return results, sum(spent_ns) / len(spent_ns) / 1e9 if spent_ns else least_s

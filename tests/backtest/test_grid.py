@@ -10,7 +10,7 @@ from msray.backtest import kernels, kernels_quotes
 from msray.backtest.config import BacktestConfig
 from msray.backtest.folds import cut_time, span_of
 from msray.backtest.follower import SignalFollower
-from msray.backtest.grid import CellResult, grid, grid_digest, groups, make_stage, run_cell, run_serially
+from msray.backtest.grid import CellResult, grid_digest, make_cells, make_groups, make_stage, run_cell, run_serially
 from msray.backtest.run import run_one
 from msray.errors import UsageError
 from msray.market import Records
@@ -30,7 +30,7 @@ def tape():
 
 @pytest.fixture(scope="module")
 def cells(tape):
-    return grid(CONFIGS, [[X]], cut_time(*span_of([tape]), 6))
+    return make_cells(CONFIGS, [[X]], cut_time(*span_of([tape]), 6))
 
 
 def collected(stage, parts):
@@ -40,7 +40,7 @@ def collected(stage, parts):
 
 
 def test_a_cell_of_everything_is_the_backtest_itself(tape):
-    (cell,) = grid(CONFIGS[:1], [[X]], bins=8)
+    (cell,) = make_cells(CONFIGS[:1], [[X]], bins=8)
     expected = run_one([tape], CONFIGS[0], SignalFollower)
 
     found = run_cell(make_stage([tape], [cell]), cell, SignalFollower)
@@ -99,17 +99,17 @@ def test_a_cell_that_raises_says_why_and_stops_no_other(tape, cells):
 
 def test_keys_tell_cells_apart_and_nothing_else():
     folds = [None, (0, 10), (10, 20)]
-    cells = grid(CONFIGS, [["a:X"], ["a:X", "a:Y"]], folds)
+    cells = make_cells(CONFIGS, [["a:X"], ["a:X", "a:Y"]], folds)
 
-    again = grid(CONFIGS, [["a:X"], ["a:Y", "a:X"]], folds)
+    again = make_cells(CONFIGS, [["a:X"], ["a:Y", "a:X"]], folds)
 
     assert len({cell.key for cell in cells}) == len(cells) == 18
     assert [cell.key for cell in again] == [cell.key for cell in cells]
-    assert {cell.key for cell in grid(CONFIGS, [["a:X"]], folds, bins=3)}.isdisjoint(cell.key for cell in cells)
+    assert {cell.key for cell in make_cells(CONFIGS, [["a:X"]], folds, bins=3)}.isdisjoint(cell.key for cell in cells)
 
 
 def test_cells_of_one_place_stand_together():
-    cells = grid(CONFIGS, [["a:X"], ["a:Y"]], [(0, 10), (10, 20)])
+    cells = make_cells(CONFIGS, [["a:X"], ["a:Y"]], [(0, 10), (10, 20)])
 
     assert [cell.place for cell in cells[::3]] == [cell.place for cell in cells[1::3]]
     assert [cell.config for cell in cells[:3]] == CONFIGS
@@ -125,12 +125,12 @@ def test_cells_of_one_place_stand_together():
 )
 def test_a_grid_that_says_a_thing_twice_is_refused(words, message):
     with pytest.raises(UsageError, match=message):
-        grid(**{"configs": CONFIGS, "instruments": [["a:X"]], **words})
+        make_cells(**{"configs": CONFIGS, "instruments": [["a:X"]], **words})
 
 
 @given(st.integers(0, 300), st.floats(1e-5, 3.0), st.floats(0.2, 2.0))
 def test_groups_hold_every_cell_once_and_enough_of_them(count, each_s, least_s):
-    found = groups(range(count), each_s, least_s)
+    found = make_groups(range(count), each_s, least_s)
 
     assert [cell for group in found for cell in group] == list(range(count))
     if len(found) > 1:
@@ -140,7 +140,7 @@ def test_groups_hold_every_cell_once_and_enough_of_them(count, each_s, least_s):
 
 def test_groups_that_are_not_worth_handing_over_are_refused():
     with pytest.raises(UsageError, match=r"least_s must be 0\.2 or more, got 0\.1"):
-        groups([], 1.0, 0.1)
+        make_groups([], 1.0, 0.1)
 
 
 def test_kernels_see_one_type_whoever_owns_the_memory(tape, cells):

@@ -1,5 +1,6 @@
 """Backtests on a cluster: the same as in one process, whatever dies meanwhile."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,10 +12,18 @@ from pathlib import Path
 import pytest
 import ray
 
-from msray.backtest import BacktestConfig, BacktestResult, SignalFollower, backtest
-from msray.backtest.folds import cut_time, span_of
-from msray.backtest.grid import CellResult, grid, make_stage
-from msray.errors import UsageError
+from msray.backtest import (
+    BacktestConfig,
+    BacktestResult,
+    CellResult,
+    SignalFollower,
+    backtest,
+    cut_time,
+    make_cells,
+    make_stage,
+    span_of,
+)
+from msray.errors import UnavailableError, UsageError
 from msray.on_ray import session
 from msray.on_ray.backtests import run_all_on_ray, run_on_ray
 from msray.store.grid_log import run_grid
@@ -26,7 +35,7 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
 
 TAPE = leaning_market(7, follows=True, episodes=12)
-CELLS = grid(
+CELLS = make_cells(
     [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003, 0.004)],
     [[INSTRUMENT.id]],
     cut_time(*span_of([TAPE]), 10),
@@ -55,9 +64,11 @@ class Noted(SignalFollower):
     ) -> None:
         super().__init__(config)
         (folder / f"made-{os.getpid()}-{len(list(folder.iterdir()))}").touch()
-        if config.profit_target_pct == fatal and len(list(folder.glob("died*"))) < most and is_worker():
-            (folder / f"died-{os.getpid()}").touch()
-            os._exit(9)
+        if config.profit_target_pct == fatal and is_worker():
+            for number in range(most):
+                with contextlib.suppress(FileExistsError):
+                    (folder / f"died-{number}").touch(exist_ok=False)
+                    os._exit(9)
         if made(folder) > holds and is_worker():
             (folder / "gate").open()
 
@@ -84,6 +95,11 @@ def cluster() -> Iterator[None]:
     session.start_local()
     yield
     session.leave()
+
+
+def test_without_a_cluster_none_is_started() -> None:
+    with pytest.raises(UnavailableError, match="none has been joined"):
+        run_on_ray(make_stage([TAPE], CELLS), [CELLS], SignalFollower, lambda _: None)
 
 
 def test_a_grid_on_ray_gives_what_it_gives_in_one_process(cluster: None, expected: list[CellResult]) -> None:

@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from msray.backtest.config import BacktestConfig
-from msray.backtest.folds import cut_time, span_of
-from msray.backtest.follower import SignalFollower
-from msray.backtest.grid import CellResult, grid, make_stage, run_serially
+from msray.backtest import (
+    BacktestConfig,
+    CellResult,
+    SignalFollower,
+    cut_time,
+    make_cells,
+    make_stage,
+    run_serially,
+    span_of,
+)
 from msray.errors import CorruptLogError, UnavailableError, UsageError
 from msray.store.grid_log import GridLog, run_grid
 from tests.backtest.planted import INSTRUMENT, leaning_market
@@ -108,7 +114,7 @@ def test_a_place_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None
 
 
 TAPE = leaning_market(7, follows=True, episodes=12)
-CELLS = grid(
+CELLS = make_cells(
     [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003)],
     [[INSTRUMENT.id]],
     cut_time(*span_of([TAPE]), 8),

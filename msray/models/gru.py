@@ -24,16 +24,11 @@ class GRU(StepNetwork):
         self.gru = nn.GRU(config.cells, config.cells, config.layers, batch_first=True)
         self.leave = nn.Sequential(nn.LayerNorm(config.cells), nn.Dropout(config.dropout), self._head(config.cells))
 
-    def _through(self, rows: Tensor) -> Tensor:
-        found, _ = self.gru(self.enter(rows))
-        scores: Tensor = self.leave(found)
-        return scores
-
     def start(self, batch: int) -> State:
         """See :class:`~msray.models.network.StepNetwork`."""
         return (next(self.parameters()).new_zeros(batch, self._layers, self._cells),)
 
-    def _onward(self, row: Tensor, state: State) -> tuple[Tensor, ...]:
+    def _along(self, rows: Tensor, state: State) -> tuple[Tensor, ...]:
         (memory,) = state
-        found, memory = self.gru(self.enter(row.unsqueeze(1)), memory.transpose(0, 1).contiguous())
-        return self.leave(found)[:, 0], memory.transpose(0, 1)
+        found, memory = self.gru(self.enter(rows), memory.transpose(0, 1).contiguous())
+        return self.leave(found), memory.transpose(0, 1)

@@ -13,13 +13,9 @@ class Linear(StepNetwork):
         super().__init__(config)
         self.leave = self._head(config.features)
 
-    def _through(self, rows: Tensor) -> Tensor:
-        scores: Tensor = self.leave(rows)
-        return scores
-
     def start(self, batch: int) -> State:
         """See :class:`~msray.models.network.StepNetwork`; nothing."""
         return ()
 
-    def _onward(self, row: Tensor, state: State) -> tuple[Tensor, ...]:
-        return (self.leave(row),)
+    def _along(self, rows: Tensor, state: State) -> tuple[Tensor, ...]:
+        return (self.leave(rows),)

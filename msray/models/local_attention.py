@@ -71,17 +71,10 @@ class LocalAttention(StepNetwork):
         )
         self.leave = nn.Sequential(nn.LayerNorm(config.width), nn.Dropout(config.dropout), self._head(config.width))
 
-    def _through(self, rows: Tensor) -> Tensor:
-        return self._along(rows, self.start(len(rows)))[0]
-
     def start(self, batch: int) -> State:
         """See :class:`~msray.models.network.StepNetwork`."""
         like = self.enter.weight
         return tuple(like.new_zeros(batch, self._rows, self._width) for _ in self.layers)
-
-    def _onward(self, row: Tensor, state: State) -> tuple[Tensor, ...]:
-        scores, *memory = self._along(row.unsqueeze(1), state)
-        return scores[:, 0], *memory
 
     def _along(self, rows: Tensor, state: State) -> tuple[Tensor, ...]:
         found, memory = self.enter(rows), []

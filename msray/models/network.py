@@ -81,20 +81,28 @@ class WindowNetwork(Network):
 
 
 class StepNetwork(Network):
-    """A causal network: it answers behind each row, and needs only its memory and the next row to go on.
+    """A causal network: it answers behind each row, and needs only its memory and the next rows to go on.
 
-    Taken row by row (:meth:`step`) it gives what it gives of all rows at once (:meth:`forward`).
+    However a stream is cut, row by row (:meth:`step`), in pieces (:meth:`along`) or not at all, it gives the same.
     """
+
+    def along(self, rows: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Scores ``(batch, time, horizons, classes)`` of the next rows ``(batch, time, features)``, then the memory."""
+        flat, *after = self._along(self._scaled(rows), state)
+        return self._scores(flat), *after
 
     def step(self, row: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """Scores ``(batch, horizons, classes)`` behind the next row ``(batch, features)``, then the new memory."""
-        flat, *after = self._onward(self._scaled(row), state)
-        return self._scores(flat), *after
+        scores, *after = self.along(row.unsqueeze(1), *state)
+        return scores[:, 0], *after
 
     @abstractmethod
     def start(self, batch: int) -> State:
         """Memory of streams of which nothing has been seen."""
 
     @abstractmethod
-    def _onward(self, row: Tensor, state: State) -> tuple[Tensor, ...]:
-        """Scores ``(batch, horizons * classes)`` of a scaled row, and the new memory."""
+    def _along(self, rows: Tensor, state: State) -> tuple[Tensor, ...]:
+        """Scores ``(batch, time, horizons * classes)`` of scaled rows, then the memory."""
+
+    def _through(self, rows: Tensor) -> Tensor:
+        return self._along(rows, self.start(len(rows)))[0]

@@ -44,17 +44,10 @@ class TCN(StepNetwork):
         )
         self.leave = nn.Sequential(nn.LayerNorm(config.channels), self._head(config.channels))
 
-    def _through(self, rows: Tensor) -> Tensor:
-        return self._along(rows, self.start(len(rows)))[0]
-
     def start(self, batch: int) -> State:
         """See :class:`~msray.models.network.StepNetwork`."""
         like = self.enter.weight
         return tuple(like.new_zeros(batch, reach, self._channels) for reach in self._reach)
-
-    def _onward(self, row: Tensor, state: State) -> tuple[Tensor, ...]:
-        scores, *memory = self._along(row.unsqueeze(1), state)
-        return scores[:, 0], *memory
 
     def _along(self, rows: Tensor, state: State) -> tuple[Tensor, ...]:
         found, memory = functional.gelu(self.enter(rows)), []

@@ -8,6 +8,7 @@ from torch import Tensor
 from msray.models.catalog import CATALOG, make_network
 from msray.models.network import StepNetwork, WindowNetwork
 
+torch.set_num_threads(1)  # of small networks the threads would only wait for each other
 FEATURES, HORIZONS = 8, 2
 CAUSAL = tuple(name for name, entry in CATALOG.items() if entry.is_causal)
 WINDOWED = tuple(name for name in CATALOG if name not in CAUSAL)

@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from msray.errors import UnknownNameError, UsageError
+from msray.models.classes import NO_LABEL
 
-NO_LABEL = -100
-"""Stands for the class of a row that has none: too near to the end of its stretch."""
 _LEAST_DEVIATION = 1e-6
 
 
@@ -21,7 +20,8 @@ class Targets:
     Attributes
     ----------
     classes
-        ``(batch, steps, horizons)``, int64: 0 down, 1 flat, 2 up; :data:`NO_LABEL` where there is none.
+        ``(batch, steps, horizons)``, int64: 0 down, 1 flat, 2 up;
+        :data:`~msray.models.classes.NO_LABEL` where there is none.
     changes
         The same shape, float: the change that was labelled, in units of what is usual (its deviation in training).
     next_returns

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from msray.models.catalog import entry, make_network
 from msray.models.config import NetworkConfig
 from msray.models.network import StepNetwork, WindowNetwork
+from msray.models.tempering import Tempering, temper
 from msray.training.labels import Changes, LabelConfig, changes, classes, fit_thresholds
 from msray.training.loop import Epoch, Training, TrainingConfig
 from msray.training.parts import Parts, purged
@@ -17,7 +18,6 @@ from msray.training.rows import TrainingRows
 from msray.training.samples import Material, material
 from msray.training.scaling import fit_scale
 from msray.training.scores import scores_of
-from msray.training.tempering import Tempering, temper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.training.labels import DOWN, FLAT, NO_LABEL, UP, LabelConfig
+from msray.models.classes import DOWN, FLAT, NO_LABEL, UP
+from msray.training.labels import LabelConfig
 from msray.training.rows import TrainingRows
 
 Rule = Callable[[TrainingRows, LabelConfig, tuple[float, ...], NDArray[np.int64]], NDArray[np.int64]]

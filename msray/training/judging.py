@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from msray.errors import UnknownNameError, UsageError
 from msray.evaluation import DirectionalAccuracy, classification_report, directional_accuracy, stationary_rows
+from msray.models.classes import FLAT, NO_LABEL
 from msray.training.fit import Problem
 from msray.training.floors import FLOORS
-from msray.training.labels import FLAT, NO_LABEL
 from msray.training.parts import Part
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Said:
     Attributes
     ----------
     classes
-        ``(n, h)`` int64; :data:`~msray.training.labels.NO_LABEL` where it says nothing.
+        ``(n, h)`` int64; :data:`~msray.models.classes.NO_LABEL` where it says nothing.
     chances
         ``(n, h, 3)``; None for a rule.
     """

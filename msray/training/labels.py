@@ -16,11 +16,8 @@ from msray.labels import (
     next_mean_over_last_mean,
     next_mean_over_mid,
 )
+from msray.models.classes import FLAT, NO_LABEL
 from msray.training.rows import TrainingRows
-
-NO_LABEL = -100
-"""Class of a row that has none; what torch ignores by default."""
-DOWN, FLAT, UP = 0, 1, 2
 
 
 class LabelConfig(BaseModel):

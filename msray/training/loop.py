@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from msray.errors import UsageError
+from msray.models.classes import NO_LABEL
 from msray.models.losses import LossOptions, weighted_sum
 from msray.models.network import StepNetwork, WindowNetwork
-from msray.training.labels import NO_LABEL
 from msray.training.parts import Part
 from msray.training.samples import Material, Shown, samples, steps_of_epoch
 from msray.training.scores import scores_of

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.errors import UsageError
-from msray.training.labels import NO_LABEL, Changes
+from msray.models.classes import NO_LABEL
+from msray.training.labels import Changes
 
 Part = tuple[int, int]
 """Rows from the first on, before the second."""

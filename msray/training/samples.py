@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from msray.errors import UsageError
-from msray.models.losses import NO_LABEL, Targets
+from msray.models.classes import NO_LABEL
+from msray.models.losses import Targets
 from msray.models.network import Network, WindowNetwork
 from msray.training.parts import Part
 from msray.training.rows import TrainingRows

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from msray.errors import UnknownNameError, UsageError
-from msray.models.losses import LOSSES, NO_LABEL, LossOptions, Targets, direction, weighted_sum
+from msray.models.classes import NO_LABEL
+from msray.models.losses import LOSSES, LossOptions, Targets, direction, weighted_sum
 
 SHAPE = (2, 30, 2)
 OPTIONS = LossOptions()

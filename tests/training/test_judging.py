@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from msray.errors import UnknownNameError, UsageError
+from msray.models.classes import NO_LABEL
 from msray.training.floors import FLOORS
 from msray.training.judging import ModelReport, Said, judge
-from msray.training.labels import NO_LABEL
 from tests.training.made import a_problem, some_rows
 
 PART = (800, 1200)

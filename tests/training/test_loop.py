@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from msray.errors import UsageError
 from msray.models.catalog import entry, make_network
+from msray.models.classes import NO_LABEL
 from msray.models.config import NetworkConfig
 from msray.models.network import Network
 from msray.training.fit import Problem, fit
-from msray.training.labels import NO_LABEL
 from msray.training.loop import LossWeights, Training, TrainingConfig
 from msray.training.samples import Shown, material, samples
 from tests.training.made import a_problem, some_rows

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from msray.training.labels import NO_LABEL
-from msray.training.tempering import temper, untempered
+from msray.models.classes import NO_LABEL
+from msray.models.tempering import temper, untempered
 
 
 def drawn(rows: int, sureness: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

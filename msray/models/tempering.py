@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from msray.training.labels import NO_LABEL
+from msray.models.classes import NO_LABEL
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 _BIASES = np.linspace(-1.5, 1.5, 25)
@@ -36,7 +36,7 @@ class Tempering:
         return _softmax(scores / np.array(self.temperature)[:, None])
 
     def decisions(self, scores: Scores) -> NDArray[np.int64]:
-        """``(n, h)`` classes; :data:`~msray.training.labels.NO_LABEL` where scores are NaN."""
+        """``(n, h)`` classes; :data:`~msray.models.classes.NO_LABEL` where scores are NaN."""
         with np.errstate(divide="ignore"):
             logs = np.log(self.chances(scores)) + np.array(self.bias)
         return np.where(np.isnan(logs).any(axis=2), NO_LABEL, np.nan_to_num(logs, nan=0.0).argmax(axis=2))

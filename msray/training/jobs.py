@@ -1,0 +1,142 @@
+"""Trainings that know nothing of each other: models x seeds, here one after the other, on a cluster side by side."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.models.tempering import Tempering, temper
+from msray.training.config import ModelConfig, TrainConfig
+from msray.training.fit import Problem, fit
+from msray.training.loop import Epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training.
+
+    Attributes
+    ----------
+    model
+        Which, and how.
+    seed
+        Instead of the one that ``model`` says.
+    """
+
+    model: ModelConfig
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Name and seed."""
+        return f"{self.model.name}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """What a training came to.
+
+    Attributes
+    ----------
+    key, name
+        Of its job, and of its model.
+    weights
+        The network's tensors by name, its scaling among them.
+    history
+        Its epochs.
+    valid, test
+        ``(n, h, classes)`` scores of the rows that choose, and of those that judge.
+    parameters
+        How many are learned.
+    """
+
+    key: str
+    name: str
+    weights: dict[str, NDArray[np.generic]]
+    history: tuple[Epoch, ...]
+    valid: NDArray[np.float32]
+    test: NDArray[np.float32]
+    parameters: int
+
+
+RunJobs = Callable[[Problem, Sequence[Job], Callable[[Trained], None]], None]
+"""Runs jobs, in any order, and tells of each that is done."""
+
+
+def make_jobs(config: TrainConfig) -> list[Job]:
+    """Every model with every seed.
+
+    Examples
+    --------
+    >>> [job.key for job in make_jobs(TrainConfig())]
+    ['gru-0', 'gru-1', 'gru-2']
+    """
+    return [
+        Job(model=model, seed=model.training.seed + number) for model in config.models for number in range(model.seeds)
+    ]
+
+
+def run_job(problem: Problem, job: Job, on_epoch: Callable[[Epoch], None] = lambda _: None) -> Trained:
+    """Train one; nothing of the rows that judge is looked at until it is done."""
+    config = job.model.made(features=len(problem.rows.names), horizons=len(problem.config.horizons))
+    training = job.model.training.model_copy(update={"seed": job.seed})
+    fitted = fit(problem, job.model.name, config, training, on_epoch=on_epoch)
+    return Trained(
+        key=job.key,
+        name=job.model.name,
+        weights={name: tensor.numpy() for name, tensor in fitted.network.state_dict().items()},
+        history=fitted.history,
+        valid=fitted.scores(problem, problem.parts.valid),
+        test=fitted.scores(problem, problem.parts.test),
+        parameters=fitted.network.size,
+    )
+
+
+def run_serially(problem: Problem, jobs: Sequence[Job], keep: Callable[[Trained], None]) -> None:
+    """See :data:`RunJobs`."""
+    for job in jobs:
+        keep(run_job(problem, job))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blend:
+    """The trainings of one model that differ in their seed, as one.
+
+    Attributes
+    ----------
+    name
+        Of the model.
+    keys
+        Of its trainings.
+    tempering
+        Of the mean of their scores, from the rows that choose.
+    valid, test
+        Mean scores.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    tempering: Tempering
+    valid: NDArray[np.float32]
+    test: NDArray[np.float32]
+
+
+def blend(problem: Problem, trained: Sequence[Trained]) -> list[Blend]:
+    """Models of the trainings, in the order of their first one."""
+    blends = []
+    begin, end = problem.parts.valid
+    labels = problem.of((begin, end))[begin:end]
+    for name in dict.fromkeys(one.name for one in trained):
+        some = sorted((one for one in trained if one.name == name), key=lambda one: one.key)
+        valid = np.mean([one.valid for one in some], axis=0)
+        blends.append(
+            Blend(
+                name=name,
+                keys=tuple(one.key for one in some),
+                tempering=temper(valid, labels),
+                valid=valid,
+                test=np.mean([one.test for one in some], axis=0),
+            )
+        )
+    return blends

@@ -129,6 +129,17 @@ class ShfeDecoder:
     ------
     FeedError
         See :func:`shfe_instrument`.
+
+    Examples
+    --------
+    >>> best = {"bid1": 2973.0, "bidSize1": 355.0, "ask1": 2975.0, "askSize1": 18.0}
+    >>> said = {"instrumentID": "rb2510", "updateTime": "21:00:00.500", "epochTime": 1_749_042_000_513_174}
+    >>> row = dict.fromkeys(SHFE_COLUMNS, 0.0) | said | best
+    >>> records, refused = ShfeDecoder("rb2510").decode({name: np.array([value]) for name, value in row.items()})
+    >>> records.messages["kind"].tolist(), refused  # GAP, SNAPSHOT
+    ([4, 3], [])
+    >>> records.levels[["size", "tick"]].tolist()
+    [(18, 2975), (355, 2973)]
     """
 
     def __init__(self, contract: str) -> None:

@@ -143,7 +143,7 @@ def _opened(path: Path) -> _File | None:
             table = file.read(["instrumentID", "epochTime"])
     except (pa.ArrowException, OSError) as error:
         raise FeedError(f"{path} cannot be read: {_line(error)}") from error
-    ends = _columns(table.take([0, rows - 1]).to_batches()[0])
+    ends = _columns(table.take([0, rows - 1]).combine_chunks().to_batches()[0])
     contract = str(ends["instrumentID"][0])
     try:
         shfe_instrument(contract)
@@ -168,11 +168,12 @@ def _check_types(path: Path, schema: pa.Schema) -> None:
 
 
 def _columns(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
-    """Columns as the decoder takes them. What is missing is 0 as a time and NaN as a number."""
+    """Columns as the decoder takes them. What is missing is 0 as a time, NaN as a number and no text."""
     columns: dict[str, NDArray[Any]] = {}
     for name, values in zip(batch.schema.names, batch.columns, strict=True):
         if SHFE_COLUMNS[name] is str:
-            columns[name] = np.array(values.to_pylist(), object)
+            texts = (text or b"" for text in values.cast(pa.large_binary()).to_pylist())
+            columns[name] = np.array([text.decode("utf-8", "replace") for text in texts], object)
             continue
         kind, missing = (pa.int64(), 0) if SHFE_COLUMNS[name] is int else (pa.float64(), np.nan)
         columns[name] = pc.fill_null(values.cast(kind), missing).to_numpy(zero_copy_only=False)

@@ -193,7 +193,7 @@ class ShfeDecoder:
         table[:, k.TURNOVER] = _whole("amount", columns["amount"], unreadable, unit=self._tonnes, near=_NEAR)
         table[:, k.LOCAL], table[:, k.EVENT] = _times(columns["epochTime"], columns["updateTime"], unreadable)
         for at in np.flatnonzero(columns["instrumentID"] != self._contract).tolist():
-            unreadable[at] = f"instrumentID must be {self._contract}, got {columns['instrumentID'][at]}"
+            unreadable[at] = f"instrumentID must be {self._contract}, got {columns['instrumentID'][at][:40]!r}"
         table[list(unreadable), 0] = k.UNREADABLE
         return table
 

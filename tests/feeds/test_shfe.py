@@ -130,8 +130,8 @@ def test_a_bad_row_is_named_by_file_and_row_and_the_rest_comes(tmp_path: Path) -
     ("name", "says"),
     [
         ("epochTime", "epochTime must be microseconds since 1970, got 0"),
-        ("updateTime", "updateTime must be like 21:00:00.500, got 'None'"),
-        ("instrumentID", "instrumentID must be rb2510, got None"),
+        ("updateTime", "updateTime must be like 21:00:00.500, got ''"),
+        ("instrumentID", "instrumentID must be rb2510, got ''"),
         ("askSize4", "askSize4 must be a whole number, at least 0, got nan"),
     ],
 )
@@ -141,6 +141,15 @@ def test_a_value_that_is_missing_is_a_bad_row(tmp_path: Path, name: str, says: s
     _, problems, _ = replayed(path := put(tmp_path / "a.parquet", DAY, **{name: values}))
 
     assert problems == [f"{path}, row 100: {says}"]
+
+
+def test_text_that_is_none_is_a_bad_row(tmp_path: Path) -> None:
+    raw = pa.array([b"\xff\xfe" if at == 99 else text.encode() for at, text in enumerate(DAY["updateTime"].tolist())])
+    texts = pa.Array.from_buffers(pa.string(), 200, raw.buffers())
+
+    _, problems, _ = replayed(path := put(tmp_path / "a.parquet", DAY, updateTime=texts))
+
+    assert problems == [f"{path}, row 100: updateTime must be like 21:00:00.500, got '\ufffd\ufffd'"]
 
 
 def test_many_bad_rows_are_counted(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_the_day_of_a_row_is_that_of_its_clock_in_china(said: str, local: str, e
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("instrumentID", "rb2601", "instrumentID must be rb2510, got rb2601"),
+        ("instrumentID", "rb2601", "instrumentID must be rb2510, got 'rb2601'"),
         ("updateTime", "24:00:00.0", "updateTime must be like 21:00:00.500, got '24:00:00.0'"),
         ("updateTime", "21:00:00", "updateTime must be like 21:00:00.500, got '21:00:00'"),
         ("updateTime", "09:00:00.500", "updateTime must be within an hour of epochTime, got 09:00:00.500, 17490420"),

@@ -1,15 +1,11 @@
-"""LOBSTER's rows: text to whole numbers, and what each row of a book changes in the row before it."""
-
-from typing import Any
+"""LOBSTER's rows: text to whole numbers, and numbers to records."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from msray.compiled import kernel
 from msray.market import (
     ASK,
     DEPTH,
-    EDGE,
     GAP,
     MAX_SIZE,
     MAX_TICK,
@@ -21,12 +17,10 @@ from msray.market import (
     Levels,
     Messages,
 )
+from msray.venues import kernels_ranks as ranks
 from msray.venues.kernels_lines import find_new_line
+from msray.venues.kernels_ranks import BOOK_ROW, EVENT_NS, I64, IS_KNOWN, LOCAL_NS, ROW, TRADES, Table, U
 from msray.venues.kernels_text import Bytes
-
-Table = NDArray[np.int64]
-U: Any = np.uintp
-I64: Any = np.int64
 
 COMMA, MINUS, POINT, RETURN = 44, 45, 46, 13
 MOST_DIGITS = 18
@@ -36,15 +30,12 @@ NS, TYPE, ORDER, SIZE, PRICE, SIDE = range(6)
 """Columns of a message; the time is in nanoseconds after midnight."""
 VISIBLE, HIDDEN, CROSS, HALT = 4, 5, 6, 7
 """Types of messages: executions, a cross, the halt of trading."""
-NOTHING_THERE = 9_999_999_999
-"""Price of a level that is not occupied; its size is 0."""
 DAY_NS = 86_400_000_000_000
 UNREADABLE = -(2**63)
-FAR = 2**62
 
-MIDNIGHT, ROW, TRADES, BOOK_ROW, IS_KNOWN, IS_HALTED, TIME, HEIGHTS = range(8)
-"""Words of the state; the heights of the two stacks are the last two."""
-WORDS = HEIGHTS + 2
+MIDNIGHT, IS_HALTED = ranks.WORDS, ranks.WORDS + 1
+"""Words of the state, behind those of the ranks."""
+WORDS = IS_HALTED + 1
 
 FINE, BAD_MESSAGE, BAD_BOOK, BAD_TIME, BAD_TYPE, BAD_SIZE, BAD_PRICE, BAD_SIDE, BAD_LEVELS = range(9)
 SEQUENCE, CROSSED, CLOSED = int(GapReason.SEQUENCE), int(GapReason.CROSSED), int(GapReason.CLOSED)
@@ -124,7 +115,7 @@ def read_rows(
     events, books
         The same rows of both files: ``(n, 6)`` and ``(n, 4 * ranks)``.
     state
-        ``WORDS`` words that go from call to call; the first is midnight in nanoseconds since 1970.
+        ``WORDS`` words that go from call to call; ``MIDNIGHT`` is in nanoseconds since 1970.
     last
         The row of the book that is known, ``4 * ranks`` words.
     stacks
@@ -143,47 +134,42 @@ def read_rows(
         state[ROW] += 1
         reason = _judge(event, book)
         if reason == FINE:
-            state[TIME] = state[MIDNIGHT] + event[NS]
+            state[EVENT_NS] = state[LOCAL_NS] = state[MIDNIGHT] + event[NS]
         if state[ROW] == 1:
-            m = _message(messages, m, state, GAP, 0, 0, CLOSED, n, n)
+            m = ranks.write_message(messages, m, state, GAP, 0, 0, CLOSED, n, n)
         if reason != FINE:
             refused[bad, 0], refused[bad, 1] = state[ROW], reason
             bad += 1
-            m = _lose(messages, m, n, state, SEQUENCE)
+            m = ranks.lose(messages, m, n, state, SEQUENCE)
             continue
         kind = event[TYPE]
         if kind == HALT:
             if event[PRICE] == -1:
                 state[IS_HALTED] = 1
-                m = _lose(messages, m, n, state, CLOSED)
+                m = ranks.lose(messages, m, n, state, CLOSED)
             elif event[PRICE] == 1:
                 state[IS_HALTED] = 0
         elif kind == VISIBLE or kind == HIDDEN:
             flags = (SELL if event[SIDE] == 1 else 0) if kind == VISIBLE else UNSIGNED
-            _level(levels, n, event[SIZE], event[PRICE], flags)
+            ranks.write_level(levels, n, event[SIZE], event[PRICE], flags)
             state[TRADES] += 1
-            m = _message(messages, m, state, TRADE, state[TRADES], state[TRADES], -1, n, n + 1)
+            m = ranks.write_message(messages, m, state, TRADE, state[TRADES], state[TRADES], -1, n, n + 1)
             n += 1
         if state[IS_HALTED] != 0:
             continue
-        if book[1] > 0 and book[3] > 0 and book[0] <= book[2]:
-            m = _lose(messages, m, n, state, CROSSED)
+        if ranks.is_crossed(book):
+            m = ranks.lose(messages, m, n, state, CROSSED)
             continue
         start = n
         if state[IS_KNOWN] == 0:
-            for place in range(0, book.shape[0], 2):
-                if book[place + 1] > 0:
-                    _level(levels, n, book[place + 1], book[place], 0 if place & 2 else ASK)
-                    n += 1
-            m = _message(messages, m, state, SNAPSHOT, book.shape[0] // 4, state[ROW], -1, start, n)
-            state[IS_KNOWN] = 1
-            state[HEIGHTS] = state[HEIGHTS + 1] = 0
+            n = ranks.write_book(book, state, levels, n)
+            m = ranks.write_message(messages, m, state, SNAPSHOT, book.shape[0] // 4, state[ROW], -1, start, n)
         else:
-            n = _side(last, book, 0, state, stacks, levels, n)
-            n = _side(last, book, ASK, state, stacks, levels, n)
+            n = ranks.write_side(last, book, 0, state, stacks, levels, n)
+            n = ranks.write_side(last, book, ASK, state, stacks, levels, n)
             if n == start:
                 continue
-            m = _message(messages, m, state, DEPTH, state[BOOK_ROW] + 1, state[ROW], -1, start, n)
+            m = ranks.write_message(messages, m, state, DEPTH, state[BOOK_ROW] + 1, state[ROW], -1, start, n)
         state[BOOK_ROW] = state[ROW]
         last[:] = book
     return m, n, bad
@@ -210,104 +196,6 @@ def _judge(event: Table, book: Table) -> int:
             return BAD_PRICE
         if abs(event[SIDE]) != 1:
             return BAD_SIDE
-    for side in range(2):
-        before = I64(-FAR)
-        for place in range(2 - 2 * side, book.shape[0], 4):
-            price, size = book[place], book[place + 1]
-            if abs(price) == NOTHING_THERE and size == 0:
-                before = FAR
-                continue
-            key = price if side == ASK else -price
-            if not (1 <= price <= MAX_TICK and 1 <= size <= MAX_SIZE and key > before):
-                return BAD_LEVELS
-            before = key
+    if not ranks.are_levels(book):
+        return BAD_LEVELS
     return FINE
-
-
-@kernel
-def _lose(messages: Messages, m: int, n: int, state: Table, reason: int) -> int:
-    """The book is unknown from here on, if it was known."""
-    if state[IS_KNOWN] == 0:
-        return m
-    state[IS_KNOWN] = 0
-    return _message(messages, m, state, GAP, state[BOOK_ROW] + 1, state[ROW], reason, n, n)
-
-
-@kernel
-def _message(
-    messages: Messages, m: int, state: Table, kind: int, first_id: int, last_id: int, prev_id: int, begin: int, end: int
-) -> int:
-    message = messages[U(m)]
-    message.kind, message.instrument = kind, 0
-    message.event_ns = message.trade_ns = message.local_ns = state[TIME]
-    message.first_id, message.last_id, message.prev_id = first_id, last_id, prev_id
-    message.begin, message.end = begin, end
-    return m + 1
-
-
-@kernel
-def _level(levels: Levels, n: int, size: int, tick: int, flags: int) -> None:
-    level = levels[U(n)]
-    level.size, level.tick, level.flags = size, tick, flags
-
-
-@kernel
-def _occupied(book: Table, first: int) -> int:
-    """Number of occupied levels of the side whose best price is in column ``first``."""
-    count = 0
-    while first + 4 * count < book.shape[0] and book[first + 4 * count + 1] > 0:
-        count += 1
-    return count
-
-
-@kernel
-def _side(last: Table, book: Table, side: int, state: Table, stacks: Table, levels: Levels, n: int) -> int:
-    """Write what one side of a row changes; answers the number of levels then.
-
-    Keys are prices that grow away from the touch. Beyond the edge, the last of all ranks, nothing is known; a side with
-    fewer levels is known to its end.
-    """
-    first = 0 if side == ASK else 2
-    sign = 1 if side == ASK else -1
-    ranks = book.shape[0] // 4
-    old, new = _occupied(last, first), _occupied(book, first)
-    old_edge = sign * last[first + 4 * old - 4] if old == ranks else FAR
-    new_edge = sign * book[first + 4 * new - 4] if new == ranks else FAR
-    stack = stacks[side]
-    height = state[HEIGHTS + side]
-    start = n
-    i = j = 0
-    while i < old or j < new:
-        was = sign * last[first + 4 * i] if i < old else FAR
-        here = sign * book[first + 4 * j] if j < new else FAR
-        if was < here:
-            if was > new_edge:
-                break
-            _level(levels, n, 0, sign * was, side)
-            n += 1
-        elif was > here or last[first + 4 * i + 1] != book[first + 4 * j + 1]:
-            _level(levels, n, book[first + 4 * j + 1], sign * here, side)
-            n += 1
-        i += was <= here
-        j += here <= was
-    for rank in range(old - 1, i - 1, -1):  # out of the ranks, and maybe still there
-        stack[height] = sign * last[first + 4 * rank]
-        height += 1
-    j = 0
-    while height > 0 and stack[height - 1] <= new_edge:  # back in the range of the ranks
-        height -= 1
-        while j < new and sign * book[first + 4 * j] < stack[height]:
-            j += 1
-        if j == new or sign * book[first + 4 * j] != stack[height]:
-            _level(levels, n, 0, sign * stack[height], side)
-            n += 1
-    state[HEIGHTS + side] = height
-    if new_edge == old_edge:
-        return n
-    for at in range(start, n):
-        level = levels[U(at)]
-        if level.size == 0 if new_edge == FAR else level.tick == sign * new_edge:
-            level.flags = side | EDGE
-            return n
-    _level(levels, n, book[first + 4 * ranks - 3], sign * new_edge, side | EDGE)
-    return n + 1

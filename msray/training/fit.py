@@ -12,7 +12,7 @@ from msray.models.config import NetworkConfig
 from msray.models.network import StepNetwork, WindowNetwork
 from msray.models.tempering import Tempering, temper
 from msray.training.labels import Changes, LabelConfig, changes, classes, fit_thresholds
-from msray.training.loop import Epoch, Training, TrainingConfig
+from msray.training.loop import Epoch, Progress, Training, TrainingConfig
 from msray.training.parts import Parts, purged
 from msray.training.rows import TrainingRows
 from msray.training.samples import Material, material
@@ -90,7 +90,8 @@ def fit(
     network: NetworkConfig,
     training: TrainingConfig,
     *,
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
+    begun: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda _: None,
 ) -> Fitted:
     """Train a network.
 
@@ -102,8 +103,10 @@ def fit(
         Of the catalogue; features and horizons as the problem has them.
     training
         How.
-    on_epoch
-        Told of each epoch.
+    begun
+        Where the same training stood when it was broken off.
+    keep
+        Told after each epoch where it stands.
     """
     entry(name)
     torch.manual_seed(training.seed)
@@ -121,7 +124,9 @@ def fit(
         valid=valid,
         config=training,
     )
-    history = run.run(on_epoch)
+    if begun is not None:
+        run.go_on(begun)
+    history = run.run(lambda _: keep(run.progress()))
     tempering = temper(scores_of(made, found, valid), problem.of(valid)[slice(*valid)])
     return Fitted(name=name, config=network, network=made, tempering=tempering, history=tuple(history))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from msray.models.tempering import Tempering, temper
 from msray.training.config import ModelConfig, TrainConfig
 from msray.training.fit import Problem, fit
-from msray.training.loop import Epoch
+from msray.training.loop import Epoch, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +77,17 @@ def make_jobs(config: TrainConfig) -> list[Job]:
     ]
 
 
-def run_job(problem: Problem, job: Job, on_epoch: Callable[[Epoch], None] = lambda _: None) -> Trained:
-    """Train one; nothing of the rows that judge is looked at until it is done."""
+def run_job(
+    problem: Problem,
+    job: Job,
+    *,
+    begun: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda _: None,
+) -> Trained:
+    """Train one; nothing of the rows that judge is looked at until it is done. See :func:`~msray.training.fit.fit`."""
     config = job.model.made(features=len(problem.rows.names), horizons=len(problem.config.horizons))
     training = job.model.training.model_copy(update={"seed": job.seed})
-    fitted = fit(problem, job.model.name, config, training, on_epoch=on_epoch)
+    fitted = fit(problem, job.model.name, config, training, begun=begun, keep=keep)
     return Trained(
         key=job.key,
         name=job.model.name,

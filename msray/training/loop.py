@@ -2,9 +2,10 @@
 
 import copy
 import math
+import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
 import numpy as np
 import torch
@@ -130,11 +131,30 @@ class Progress:
     history
         Epochs that are done.
     tensors
-        What has been learned, and the state of the optimizer; :func:`torch.save` takes it.
+        What has been learned, and the state of the optimizer.
     """
 
     history: list[Epoch]
     tensors: dict[str, Any]
+
+    def write(self, file: BinaryIO) -> None:
+        """Write it; :meth:`read` takes it."""
+        torch.save({"history": [asdict(epoch) for epoch in self.history], "tensors": self.tensors}, file)
+
+    @staticmethod
+    def read(file: BinaryIO) -> "Progress":
+        """Read what :meth:`write` wrote; of another's file nothing is run.
+
+        Raises
+        ------
+        UsageError
+            If it is none.
+        """
+        try:
+            found = torch.load(file, map_location="cpu", weights_only=True)
+            return Progress(history=[Epoch(**epoch) for epoch in found["history"]], tensors=found["tensors"])
+        except (RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+            raise UsageError("a file of progress must be whole, and is not") from error
 
 
 class Training:

@@ -54,10 +54,10 @@ def ls(context: typer.Context, models: _Folder = None, config: _Config = None) -
                 rows.append(_listed(registry, registry.record(name, version)))
             except ModelRefusedError as error:
                 refused.append(error)
-    out.data({"models_dir": registry.folder, "models": rows, "refused": [str(error) for error in refused]})
+    out.data({"models_dir": registry.folder, "models": rows, "refused": [str(one) for one in refused]})
     out.table(_LISTED, [[_cell(row[name]) for name in _LISTED] for row in rows])
-    for error in refused[1:]:
-        out.note(str(error))
+    for one in refused[1:]:
+        out.note(str(one))
     if refused:
         raise refused[0]
 
@@ -97,7 +97,7 @@ def compare(
     records = [registry.record(*registry.resolve(name)) for name in dict.fromkeys(names)]
     rows = list(_rows(records))
     _table(out, rows)
-    judged = {(one.data.digest, one.data.test, str(one.label), one.thresholds) for one in records}
+    judged = {_judged_on(one) for one in records}
     out.data({"figures": rows, "on_the_same_rows": len(judged) == 1})
     if len(judged) > 1:
         out.note("judged on other rows or labels: compare what is better than its floors, not macro F1")
@@ -165,6 +165,11 @@ def _listed(registry: "Registry", record: "ModelRecord") -> dict[str, Any]:
         "instruments": record.data.instruments,
         "made": _time(record.made_ns),
     }
+
+
+def _judged_on(record: "ModelRecord") -> tuple[object, ...]:
+    rows = tuple(record.figure_at(k).rows for k in record.horizons)
+    return record.data.digest, record.data.test, str(record.label), record.thresholds, rows
 
 
 def _described(record: "ModelRecord") -> dict[str, object]:

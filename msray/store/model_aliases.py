@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from msray.store.model_record import Nanoseconds, Sha256, Version
+from msray.store.model_record import Nanoseconds, Sha256, Version, first_mistake
 from msray.store.sealed import ModelRefusedError, seal, unseal
 
 SCHEMA = "msray.aliases/1"
@@ -53,7 +53,7 @@ def read_steps(file: Path) -> tuple[Step, ...]:
     try:
         return _STEPS.validate_python(unseal(data, file, SCHEMA).get("steps"))
     except ValidationError as error:
-        raise ModelRefusedError(f"{file}: {error.errors(include_url=False)[0]['msg']}") from error
+        raise ModelRefusedError(f"{file}: {first_mistake(error)}") from error
 
 
 def sealed_steps(steps: Sequence[Step]) -> bytes:

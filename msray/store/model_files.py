@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msray.store.model_onnx import interface_of
-from msray.store.model_record import ModelRecord, Shape, check_servable, parse_record
+from msray.store.model_record import ModelRecord, Shape, check_servable, is_like, parse_record
 from msray.store.sealed import ModelRefusedError
 
 RECORD, ONNX, WEIGHTS = "model.json", "model.onnx", "weights.safetensors"
@@ -100,8 +100,4 @@ def _read(file: Path) -> bytes:
 
 def _fits(said: Mapping[str, Shape], found: Mapping[str, Shape]) -> bool:
     """Whether all tensors are there, of the same shape where both say one."""
-    return said.keys() == found.keys() and all(
-        len(shape) == len(found[name])
-        and all(a is None or b is None or a == b for a, b in zip(shape, found[name], strict=True))
-        for name, shape in said.items()
-    )
+    return said.keys() == found.keys() and all(is_like(shape, found[name]) for name, shape in said.items())

@@ -141,6 +141,12 @@ class ModelRecord(_Said):
                 raise ValueError(f"figures must show the model once at horizon {k}")
             if not self.floors_at(k):
                 raise ValueError(f"figures must show the floors at horizon {k}, got none")
+        floors, led = (
+            {(o.name, o.horizon) for o in self.figures if o.is_floor},
+            {(o.floor, o.horizon) for o in self.leads},
+        )
+        if floors != led:
+            raise ValueError(f"leads must be over each floor, got {len(led)} over {len(floors)}")
         return self
 
     @property
@@ -187,8 +193,7 @@ def parse_record(data: bytes, file: Path) -> ModelRecord:
     try:
         return ModelRecord.model_validate(tree)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ModelRefusedError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ModelRefusedError(f"{file}: {first_mistake(error)}") from error
 
 
 def check_servable(record: ModelRecord, file: Path) -> None:
@@ -202,13 +207,11 @@ def check_servable(record: ModelRecord, file: Path) -> None:
     hint = f"it was made by msray {record.versions.get('msray', 'of no version')}: train it anew"
     try:
         schema, config, label = schema_digest(record.features), record.network_config, record.label_config
-    except (UsageError, ValidationError) as error:
+    except UsageError as error:
         raise ModelRefusedError(f"{file}: {error}", hint=hint) from error
+    except ValidationError as error:
+        raise ModelRefusedError(f"{file}: {first_mistake(error)}", hint=hint) from error
     count, classes = len(record.horizons), config.classes
-    row: Shape = (None, config.features)
-    scores: Shape = (None, count, classes)
-    if not record.is_stepped:
-        row, scores = (None, record.config.get("window"), config.features), (None, 1, count, classes)
     sets = record.sets.least_chance if record.sets else ((0.0,) * classes,) * count
     for what, expected, got in (
         ("feature_schema", schema, record.feature_schema),
@@ -219,8 +222,28 @@ def check_servable(record: ModelRecord, file: Path) -> None:
         ("tempering.temperature", count, len(record.tempering.temperature)),
         ("tempering.bias", [classes] * count, [len(one) for one in record.tempering.bias]),
         ("sets.least_chance", [classes] * count, [len(one) for one in sets]),
-        ("inputs", row, record.inputs.get("row" if record.is_stepped else "rows")),
-        ("outputs.scores", scores, record.outputs.get("scores")),
     ):
         if expected != got:
             raise ModelRefusedError(f"{file}: {what} must be {expected}, got {got}", hint=hint)
+    window = None if record.is_stepped else config.model_dump()["window"]
+    row: Shape = (None, config.features) if window is None else (None, window, config.features)
+    scores: Shape = (None, count, classes) if window is None else (None, 1, count, classes)
+    for name, tensors, shape in (
+        ("row" if window is None else "rows", record.inputs, row),
+        ("scores", record.outputs, scores),
+    ):
+        if name not in tensors or not is_like(tensors[name], shape):
+            raise ModelRefusedError(f"{file}: {name} must be of shape {shape}, got {tensors.get(name)}", hint=hint)
+
+
+def is_like(shape: Shape, other: Shape) -> bool:
+    """Whether two shapes are the same where both say a number."""
+    return len(shape) == len(other) and all(
+        mine is None or theirs is None or mine == theirs for mine, theirs in zip(shape, other, strict=True)
+    )
+
+
+def first_mistake(error: ValidationError) -> str:
+    """What pydantic found, in one line."""
+    first = error.errors(include_url=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))

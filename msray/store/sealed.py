@@ -23,7 +23,7 @@ def seal(tree: Mapping[str, Any]) -> bytes:
     >>> print(seal({"schema": "example/1"}).decode())
     {
      "schema": "example/1",
-     "digest": "19a27b8cd0ea5b96a5d2b58c0ab2e1dc5bb4cb44c4b59cd5f36d5a7ae2cd8b71"
+     "digest": "55bd3f4499719d4ee53789d3b955afdb5cee2e87ac5cbf1105433365eafb6c01"
     }
     <BLANKLINE>
     """
@@ -51,15 +51,15 @@ def unseal(data: bytes, file: Path, schema: str) -> dict[str, Any]:
         tree: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ModelRefusedError(f"{file} is no JSON: {error}") from error
-    said = tree.get("schema") if isinstance(tree, dict) else None
-    if said != schema:
-        raise ModelRefusedError(f"{file} must be a document of schema {schema}, got {said!r:.80}")
+    found = tree.get("schema") if isinstance(tree, dict) else None
+    if found != schema:
+        raise ModelRefusedError(f"{file} must be a document of schema {schema}, got {found!r:.80}")
     expected = seal({key: value for key, value in tree.items() if key != "digest"})
     if expected != data:
         digest = json.loads(expected)["digest"]
         raise ModelRefusedError(f"{file} was changed: its digest must be {digest}, got {tree.get('digest')!r:.80}")
-    said_all: dict[str, Any] = tree
-    return said_all
+    said: dict[str, Any] = tree
+    return said
 
 
 def _text(tree: Mapping[str, Any]) -> bytes:

@@ -87,7 +87,7 @@ def test_what_comes_out_answers_as_what_went_in(name: str, tmp_path: Path) -> No
         rows = torch.from_numpy(fed[first])
         expected = network.step(rows, *network.start(3))[0] if isinstance(network, StepNetwork) else network(rows)
     np.testing.assert_allclose(answer, expected.numpy(), rtol=0, atol=1e-6)
-    assert answer.shape[1:] == record.outputs["scores"][1:]
+    assert answer.shape[-2:] == record.outputs["scores"][-2:]
     assert record.is_stepped == isinstance(network, StepNetwork)
 
 
@@ -175,15 +175,16 @@ def _put(**said: Any) -> Callable[[dict[str, Any]], None]:
         (_put(features=["imbalance_l1", "no_such"]), "unknown feature 'no_such'"),
         (_put(network="gur"), "unknown model 'gur'"),
         (_put(config={"features": 5, "horizons": 2}), "config.features must be 4, got 5"),
-        (_put(config={"features": 4, "horizons": 2, "cells": 0}), "cells"),
+        (_put(config={"features": 4, "horizons": 2, "cells": 0}), "cells: Input should be"),
         (_put(thresholds=[0.1]), "thresholds must be 2, got 1"),
-        (_put(inputs={"row": [None, 5]}), r"inputs must be \(None, 4\), got \(None, 5\)"),
+        (_put(inputs={"row": [None, 5]}), r"row must be of shape \(None, 4\), got \(None, 5\)"),
         (_put(inputs={"row": [None, 4]}), r"must take \{'row': \(None, 4\)\}, got"),
         (_put(outputs={"scores": [None, 2, 3]}), "must give"),
         (_put(name="other"), "must be of gru:1, got other:1"),
         (_put(version=2), "must be of gru:1, got gru:2"),
         (_put(surprise=1), "surprise: Extra inputs"),
         (_put(figures=[]), "figures"),
+        (_put(leads=[]), "leads must be over each floor, got 0 over 8"),
         (lambda tree: tree.update(figures=[one for one in tree["figures"] if not one["is_floor"]]), "got none"),
         (lambda tree: tree.pop("tempering"), "tempering: Field required"),
     ],
@@ -370,7 +371,7 @@ def test_a_kill_while_promoting_leaves_what_was(registry: Registry, monkeypatch:
     [
         (lambda r: r.load("gur"), UnknownNameError, "unknown model 'gur'", "did you mean 'gru'?"),
         (lambda r: r.load("gru", 9), UnknownNameError, "unknown version of gru '9'", "known: 1, 2, 3"),
-        (lambda r: r.load("gru", "prodction"), UnknownNameError, "alias of gru 'prodction'", "mean 'production'"),
+        (lambda r: r.load("gru", "live_prod"), UnknownNameError, "alias of gru 'live_prod'", "known: production"),
         (lambda r: r.resolve("gru:x"), UsageError, "version must be a whole number, got 'x'", "gru@ALIAS"),
         (lambda r: r.record("gru", True), UsageError, "version must be a whole number, got True", ""),
         (lambda r: r.promote("gru", 1, alias="3", now_ns=1), UsageError, "alias must be small letters", ""),

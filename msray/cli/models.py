@@ -130,6 +130,10 @@ def rollback(
     config: _Config = None,
 ) -> None:
     """Let an alias stand for the version that it stood for before."""
+    if ":" in name or "@" in name:
+        raise UsageError(
+            f"name must be that of a model alone, got {name[:80]!r}", hint="--alias says which of its aliases"
+        )
     registry = _registry(models, config)
     name, _ = registry.resolve(name)
     before = registry.current(name, alias)

@@ -63,16 +63,12 @@ def pack(
     UsageError
         If the report is about other labels, or has no such model.
     """
-    names = sorted({one.name for one in report.figures if not one.is_floor})
-    if judged_as not in names:
-        raise UnknownNameError("model of the report", judged_as, names)
     asked = problem.config.family, problem.config.horizons, problem.thresholds
     judged = report.family, report.horizons, report.thresholds
     if asked != judged:
         raise UsageError(f"report must be about the labels of the problem, {asked}, got {judged}")
     onnx, weights = to_onnx(fitted.network), safetensors.torch.save(fitted.network.state_dict())
     inputs, outputs = interface_of(onnx, Path(ONNX))
-    floors = sorted({one.name for one in report.figures if one.is_floor})
     words = {
         "network": fitted.name,
         "config": fitted.config.model_dump(mode="json"),
@@ -85,8 +81,7 @@ def pack(
         "sets": None if sets is None else asdict(sets),
         "inputs": inputs,
         "outputs": outputs,
-        "figures": [asdict(one) for one in report.figures if one.is_floor or one.name == judged_as],
-        "leads": [{"floor": name, **asdict(one)} for name in floors for one in report.beside(judged_as, name)],
+        **_worth(report, judged_as),
         "data": _trained_on(problem, instruments).model_dump(mode="json"),
         "training": training.model_dump(mode="json"),
         "seed": training.seed,
@@ -101,6 +96,16 @@ def restored(model: Model) -> StepNetwork | WindowNetwork:
     network = make_network(model.record.network, model.record.network_config)
     network.load_state_dict(safetensors.torch.load(model.weights))
     return network.eval()
+
+
+def _worth(report: ModelReport, name: str) -> dict[str, Any]:
+    floors, models = ({one.name for one in report.figures if one.is_floor is kind} for kind in (True, False))
+    if name not in models:
+        raise UnknownNameError("model of the report", name, models)
+    return {
+        "figures": [asdict(one) for one in report.figures if one.is_floor or one.name == name],
+        "leads": [{"floor": floor, **asdict(one)} for floor in sorted(floors) for one in report.beside(name, floor)],
+    }
 
 
 def _trained_on(problem: Problem, instruments: Sequence[str]) -> TrainedOn:

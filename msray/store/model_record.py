@@ -1,6 +1,7 @@
 """``ModelRecord``: all that is known of a model of the registry, as its ``model.json`` says it. It needs no torch."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -9,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from msray.errors import UsageError
 from msray.features import schema_digest
 from msray.models.catalog import entry
+from msray.models.config import NetworkConfig, WindowConfig
 from msray.models.conformal import ConformalSets
 from msray.models.tempering import Tempering
 from msray.store.sealed import ModelRefusedError, unseal
 
 if TYPE_CHECKING:
-    from msray.models.config import NetworkConfig
     from msray.training.labels import LabelConfig
 
 SCHEMA = "msray.model/1"
@@ -155,7 +156,7 @@ class ModelRecord(_Said):
         return entry(self.network).is_causal
 
     @property
-    def network_config(self) -> "NetworkConfig":
+    def network_config(self) -> NetworkConfig:
         """What was chosen of the network."""
         return entry(self.network).config.model_validate(self.config)
 
@@ -225,15 +226,20 @@ def check_servable(record: ModelRecord, file: Path) -> None:
     ):
         if expected != got:
             raise ModelRefusedError(f"{file}: {what} must be {expected}, got {got}", hint=hint)
-    window = None if record.is_stepped else config.model_dump()["window"]
-    row: Shape = (None, config.features) if window is None else (None, window, config.features)
-    scores: Shape = (None, count, classes) if window is None else (None, 1, count, classes)
-    for name, tensors, shape in (
-        ("row" if window is None else "rows", record.inputs, row),
-        ("scores", record.outputs, scores),
-    ):
-        if name not in tensors or not is_like(tensors[name], shape):
-            raise ModelRefusedError(f"{file}: {name} must be of shape {shape}, got {tensors.get(name)}", hint=hint)
+    for name, shape, said in _tensors(record, config):
+        if said is None or not is_like(said, shape):
+            raise ModelRefusedError(f"{file}: {name} must be of shape {shape}, got {said}", hint=hint)
+
+
+def _tensors(record: ModelRecord, config: NetworkConfig) -> Iterator[tuple[str, Shape, Shape | None]]:
+    """The row or rows, and the scores: as the network has them, and as the record says."""
+    scores: Shape = (len(record.horizons), config.classes)
+    if isinstance(config, WindowConfig):
+        yield "rows", (None, config.window, config.features), record.inputs.get("rows")
+        yield "scores", (None, 1, *scores), record.outputs.get("scores")
+    else:
+        yield "row", (None, config.features), record.inputs.get("row")
+        yield "scores", (None, *scores), record.outputs.get("scores")
 
 
 def is_like(shape: Shape, other: Shape) -> bool:

@@ -1,6 +1,7 @@
 """``msray models``."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +25,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def models(msray: Msray, folder: Path, tmp_path: Path) -> Msray:
     """In a working directory with these models; the folder is named in its configuration."""
-    import shutil
-
     shutil.copytree(folder, tmp_path / "kept" / "models")
     (tmp_path / "msray.yaml").write_text("models_dir: kept/models\n")
     return partial(msray, "models")
@@ -127,6 +126,7 @@ def test_damage_is_exit_code_3_with_file_and_reason(models: Msray) -> None:
         (["compare", "gru", "../x"], "unknown model '../x'", "known: gru, line"),
         (["promote", "gru"], "model must be NAME:VERSION, got 'gru'", "msray models ls"),
         (["promote", "gru:1", "--alias", "9"], "alias must be small letters", ""),
+        (["rollback", "gru@shadow"], "name must be that of a model alone, got 'gru@shadow'", "--alias"),
         (["rollback", "line"], "unknown alias of line 'production'", ""),
         (["rollback", "gru"], "must have stood for a version before 1", ""),
         (["promot", "gru:1"], "promot", "promote"),

@@ -8,7 +8,7 @@
     |   `-- UnknownNameError  a name that is not one of the known ones; offers the nearest
     |-- FeedError             the venue (or a recording of it) is wrong
     |   |-- MessageError      one message that cannot be read exactly
-    |   `-- CorruptLogError   a stored log that does not check out
+    |   `-- CorruptLogError   a stored log that does not check out (store: ModelRefusedError, a stored model)
     `-- UnavailableError      nobody is wrong; try again (store: LeaseLostError)
 
 A message names the parameter, the value and the range: ``half_life_s must be positive, got -3.0``.

@@ -51,6 +51,7 @@ VERBS: dict[str, Verb] = {
     "check": Verb("msray.cli.check:app", "Check whether results can be believed: look-ahead."),
     "backtest": Verb("msray.cli.backtest:backtest", "Trade the signals of recordings, and say what it was worth."),
     "data": Verb("msray.cli.data:app", "Keep records in a lake of Parquet files: convert, ls, verify."),
+    "models": Verb("msray.cli.models:app", "Keep models in a registry: ls, show, compare, promote, rollback."),
     "record": Verb("msray.cli.record:record", "Record live markets into a raw log."),
     "simulate": Verb("msray.cli.simulate:simulate", "Play a recording or a made-up market as Binance does."),
     "live": Verb("msray.cli.live:live", "Detect live, on a Ray cluster that is started if need be."),

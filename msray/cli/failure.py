@@ -48,6 +48,9 @@ def failure(error: BaseException) -> Failure:
         case ModuleNotFoundError(name="ray"):
             hint = "./run.sh setup, or pip install 'msray[ray]'"
             return Failure(exit_code=USAGE, code="usage", message="this needs Ray, which is not installed", hint=hint)
+        case ModuleNotFoundError(name="torch" | "onnx" | "onnxruntime" | "safetensors"):
+            message = f"this needs {error.name}, which is not installed"
+            return Failure(exit_code=USAGE, code="usage", message=message, hint="pip install 'msray[models]'")
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return Failure(exit_code=FAILED, code="internal", message=message, hint="--debug shows where it happened")
 

@@ -125,6 +125,8 @@ class Settings(_Section):
     """What backtests assume."""
     runs_dir: Path = Path("runs")
     """Folder of what backtests write; relative to this file."""
+    models_dir: Path = Path("models")
+    """Folder of trained models, the registry; relative to this file."""
 
     @model_validator(mode="after")
     def _production(self) -> "Settings":

@@ -81,7 +81,7 @@ def _from_folder(document: YamlText, folder: Path) -> dict[str, Any]:
             return {key: said(value, (*at, key)) for key, value in tree.items() if value is not None}
         return str(folder / Path(tree).expanduser()) if isinstance(tree, str) and _is_a(at, Path) else tree
 
-    folders = ("state_dir", "runs_dir")
+    folders = ("state_dir", "runs_dir", "models_dir")
     tree: dict[str, Any] = {name: str(folder / Settings.model_fields[name].default) for name in folders}
     tree.update(said(document.tree, ()))
     return tree

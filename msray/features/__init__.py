@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msray.faces import lazily
 from msray.features.feature import Feature
-from msray.features.spec import FEATURES, NAMES, column
+from msray.features.spec import FEATURES, NAMES, column, schema_digest
 
 if TYPE_CHECKING:
     from msray.features.engineering import FeatureEngineering, FeatureTable
@@ -24,6 +24,7 @@ __all__ = [
     "new_state",
     "regrid",
     "reset",
+    "schema_digest",
 ]
 
 __getattr__ = lazily(

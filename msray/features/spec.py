@@ -1,5 +1,9 @@
 """The catalogue: every column of a feature row, in order. Importing it loads no compiler."""
 
+import hashlib
+import json
+from collections.abc import Iterable
+
 from msray.errors import UnknownNameError
 from msray.features.book_shape import BOOK_SHAPE
 from msray.features.feature import Feature
@@ -35,3 +39,23 @@ def column(name: str) -> int:
         return _PLACES[name]
     except KeyError:
         raise UnknownNameError("feature", name, NAMES) from None
+
+
+def schema_digest(names: Iterable[str]) -> str:
+    """Digest of what columns mean, in their order: name, unit, formula and clock of each.
+
+    What has learned from rows of one digest must not be shown rows of another.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such feature.
+
+    Examples
+    --------
+    >>> schema_digest(["spread_bps"]) == schema_digest(["spread_bps"]) != schema_digest(["imbalance_l1"])
+    True
+    """
+    chosen = [FEATURES[column(name)] for name in names]
+    meaning = [(feature.name, feature.unit, feature.formula, feature.clock) for feature in chosen]
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()

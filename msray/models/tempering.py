@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from msray.models.classes import NO_LABEL
 
@@ -74,6 +73,8 @@ def temper(scores: Scores, labels: NDArray[np.int64], *, tunes_decisions: bool =
 
 
 def _temperature(scores: NDArray[np.float64], true: NDArray[np.int64]) -> float:
+    from scipy.optimize import minimize_scalar  # what serves needs none of it
+
     if len(true) == 0:
         return 1.0
 

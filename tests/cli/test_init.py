@@ -16,7 +16,7 @@ def test_what_it_writes_is_every_default(msray: Msray) -> None:
 
     assert said.document["data"] == {"files": ["desk/one/msray.yaml", "desk/one/.env.example"]}
     assert load_settings(Path("desk/one/msray.yaml"), {}) == Settings(
-        state_dir=Path("desk/one/state"), runs_dir=Path("desk/one/runs")
+        state_dir=Path("desk/one/state"), runs_dir=Path("desk/one/runs"), models_dir=Path("desk/one/models")
     )
     assert msray("config", "check", "desk/one/msray.yaml").code == 0
 

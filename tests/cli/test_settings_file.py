@@ -28,7 +28,8 @@ def mistakes(folder: Path, text: str, **environment: str) -> list[str]:
 def test_nothing_said_is_every_default(tmp_path: Path) -> None:
     settings = load(tmp_path, "api:\ninstruments:\n")
 
-    assert settings.model_copy(update={"state_dir": Path("state"), "runs_dir": Path("runs")}) == Settings()
+    folders = {name: Path(name.removesuffix("_dir")) for name in ("state_dir", "runs_dir", "models_dir")}
+    assert settings.model_copy(update=folders) == Settings()
     assert settings.detection.arl0_bars == 3600
 
 

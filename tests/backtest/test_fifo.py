@@ -1,0 +1,85 @@
+"""The exact queue, where the recording tells order by order."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msray.backtest.config import QueueConfig
+from msray.backtest.exchange import SimulatedVenue
+from msray.market import OrderKind, ReportKind, Side
+from msray.venues import LobsterDecoder, lobster_instrument, midnight_ns
+from tests.backtest.test_exchange import FOREVER, fills, seen, seen_naive
+from tests.naive.fifo import NaiveFifo
+from tests.venues.made_orders import HIDDEN, NEW, VISIBLE, MadeOrders, made_orders
+
+DAY = date(2012, 6, 21)
+MIDNIGHT = midnight_ns(DAY)
+X = lobster_instrument("X")
+FIFO = QueueConfig(model="fifo")
+WHOLE = 40
+"""Ranks that show every level of these markets."""
+
+
+def venue(market: MadeOrders, queue=FIFO, cuts=()) -> SimulatedVenue:
+    events, books = market.tables()
+    log, refused = LobsterDecoder(market.ranks, DAY).decode(events, books)
+    assert refused == []
+    made = SimulatedVenue(X, queue, stops_at_reports=False)
+    for begin, end in zip([0, *cuts], [*cuts, len(log)], strict=True):
+        made.feed(log[begin:end].copy(), log.messages["event_ns"][begin:end].copy())
+    return made
+
+
+def play_naive(market: MadeOrders, wishes, naive: NaiveFifo) -> NaiveFifo:
+    """All events, also those that are not shown."""
+    for event in market.before:
+        naive.add(0, event.order, event.side, event.price, event.size)
+    todo = list(wishes)
+    for event in market.events:
+        at_ns = MIDNIGHT + event.now_ns
+        while todo and todo[0][1] < at_ns:
+            name, *words = todo.pop(0)
+            getattr(naive, name)(*words)
+        if event.kind == NEW:
+            naive.add(at_ns, event.order, event.side, event.price, event.size)
+        elif event.kind == VISIBLE:
+            naive.execute(at_ns, event.order, event.size)
+        elif event.kind != HIDDEN:
+            naive.shrink(at_ns, event.order, event.size)
+    for name, *words in todo:
+        getattr(naive, name)(*words)
+    return naive
+
+
+def random_wishes(rng, market: MadeOrders, orders: int):
+    """Orders of all kinds about the middle; some are changed or taken out later. Sorted by time, one each instant."""
+    begin, end = (MIDNIGHT + market.events[at].now_ns for at in (0, -1))
+    times = np.unique(rng.integers(begin, end + 20, 3 * orders)).tolist()
+    found = []
+    for number in range(1, orders + 1):
+        side, kind = Side(int(rng.integers(2))), OrderKind(int(rng.choice(4, p=[0.4, 0.1, 0.4, 0.1])))
+        tick = 100 + int(rng.integers(-4, 2)) * side.sign
+        found.append(("place", number, side, kind, tick, int(rng.integers(1, 8))))
+        if rng.random() < 0.3:
+            found.append(("replace", number, OrderKind.LIMIT, tick + int(rng.integers(-1, 2)) // 2, int(rng.integers(1, 8))))
+        if rng.random() < 0.3:
+            found.append(("cancel", number))
+    times = sorted(rng.choice(times, min(len(found), len(times)), replace=False).tolist())
+    return [(name, at_ns, *words) for at_ns, (name, *words) in zip(times, found, strict=False)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 20), st.lists(st.integers(1, 80), max_size=3, unique=True), st.booleans())
+def test_every_report_equals_that_of_a_venue_that_holds_every_order(seed, orders, cuts, strict):
+    market = made_orders(seed, 150, WHOLE, strict=strict)
+    wishes = random_wishes(np.random.default_rng(seed), market, orders)
+    mine = venue(market, cuts=sorted(cuts))
+    for name, *words in wishes:
+        getattr(mine, name)(*words)
+
+    found = seen(mine.advance(FOREVER))
+
+    assert found == seen_naive(play_naive(market, wishes, NaiveFifo()).reports)

@@ -83,3 +83,62 @@ def test_every_report_equals_that_of_a_venue_that_holds_every_order(seed, orders
     found = seen(mine.advance(FOREVER))
 
     assert found == seen_naive(play_naive(market, wishes, NaiveFifo()).reports)
+
+
+def resting(rng, market: MadeOrders):
+    """One order that only rests, of a size that several trades are needed for."""
+    at_ns = MIDNIGHT + market.events[int(rng.integers(1, 60))].now_ns + 1
+    side = Side(int(rng.integers(2)))
+    return [("place", at_ns, 1, side, OrderKind.POST_ONLY, 100 - int(rng.integers(0, 4)) * side.sign, 12)]
+
+
+def filled_by(reports):
+    """What was filled up to each time."""
+    sizes: dict[int, int] = {}
+    for at_ns, _, kind, _, size, *_ in reports:
+        if kind is ReportKind.FILLED:
+            sizes[at_ns] = sizes.get(at_ns, max(sizes.values(), default=0)) + size
+    return sizes
+
+
+def is_never_later(first, second):
+    """Whether at each time at least as much of an order has been filled."""
+    return all(
+        size <= max((early for at, early in filled_by(first).items() if at <= at_ns), default=0)
+        for at_ns, size in filled_by(second).items()
+    )
+
+
+def served(market, wishes, queue):
+    made = venue(market, queue)
+    for name, *words in wishes:
+        getattr(made, name)(*words)
+    return seen(made.advance(FOREVER))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_where_levels_go_out_of_sight_no_order_is_filled_before_it_would_be(seed, ranks):
+    market = made_orders(seed, 150, ranks)
+    wishes = resting(np.random.default_rng(seed), market)
+
+    truth = seen_naive(play_naive(market, wishes, NaiveFifo()).reports)
+
+    assert is_never_later(truth, served(market, wishes, FIFO))
+
+
+class FirstInLine(NaiveFifo):
+    def _join(self, order):
+        self.lines.setdefault((order.side, order.tick), []).insert(0, order)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32))
+def test_the_exact_queue_is_between_the_last_and_the_first_place(seed):
+    market = made_orders(seed, 150, WHOLE)
+    wishes = resting(np.random.default_rng(seed), market)
+
+    exact = served(market, wishes, FIFO)
+
+    assert is_never_later(seen_naive(play_naive(market, wishes, FirstInLine()).reports), exact)
+    assert is_never_later(exact, served(market, wishes, QueueConfig()))

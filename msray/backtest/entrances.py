@@ -1,8 +1,8 @@
 """Where a tape can be entered: a backtest of an hour need not play the day before it.
 
 All that came before an entrance is told by two messages, a book as it stood and a time, and by the last row: after them
-every clock, the book, its id and the quote are as they are after all of it, whatever the clocks' words are. An order that rests
-would not survive this, so it is for backtests that have none yet.
+every clock, the book, its id and the quote are as they are after all of it, whatever the clocks' words are. An order
+that rests would not survive this, so it is for backtests that have none yet.
 """
 
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def sent(records: Records) -> NDArray[np.int64]:
 
 
 def _told(venue: SimulatedVenue, book_id: int, sent_ns: int, received_ns: int) -> Records:
-    """A book, its id and two times as messages: first what the book covers, then what lies beyond, which no snapshot can."""
+    """A book with its id and two times as messages: what it covers, then what lies beyond, which no snapshot can."""
     messages = np.zeros(2, MESSAGE)
     messages["kind"], messages["event_ns"], messages["local_ns"] = (SNAPSHOT, DEPTH), (sent_ns, 0), (0, received_ns)
     messages["last_id"] = book_id

@@ -134,8 +134,8 @@ def best_through(desk: Arena, side: int, tick: int) -> int:
 def trade(desk: Arena, reports: Any, side: int, tick: int, size: int, since: int) -> None:
     """A recorded trade that met the orders of ``side``.
 
-    ``since`` tells since when the order stood that was executed (``prev_id``, see ``market/events.py``). Own orders that
-    came before it would have been met first, those that came after it come up behind it.
+    ``since`` tells since when the order that was executed stood (``prev_id``, see ``market/events.py``). Own orders
+    that came before it would have been met first, those that came after it come up behind it.
     """
     traded = size
     o = best_through(desk, side, tick)

@@ -16,6 +16,7 @@ from msray.compiled import kernel
 Table = NDArray[np.int64]
 U: Any = np.uintp
 U64: Any = np.uint64
+I64: Any = np.int64
 MIXER: Any = np.uint64(0x9E3779B97F4A7C15)
 """2**64 over the golden ratio: ids that follow each other come to lie far apart (Knuth, volume 3, section 6.4)."""
 
@@ -27,7 +28,7 @@ def place_of(orders: Table, order: int) -> int:
     row = ((U64(order) * MIXER) >> U64(32)) & last
     while orders[U(row), 0] != 0 and orders[U(row), 0] != order:
         row = (row + U64(1)) & last
-    return np.int64(row)
+    return I64(row)
 
 
 @kernel

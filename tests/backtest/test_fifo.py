@@ -3,15 +3,16 @@
 from datetime import date
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msray.backtest.config import QueueConfig
+from msray.backtest.entrances import make_entrances
 from msray.backtest.exchange import SimulatedVenue
 from msray.market import OrderKind, ReportKind, Side
 from msray.venues import LobsterDecoder, lobster_instrument, midnight_ns
-from tests.backtest.test_exchange import FOREVER, fills, seen, seen_naive
+from tests.backtest.made import tape as taped
+from tests.backtest.test_exchange import FOREVER, seen, seen_naive
 from tests.naive.fifo import NaiveFifo
 from tests.venues.made_orders import HIDDEN, NEW, VISIBLE, MadeOrders, made_orders
 
@@ -23,10 +24,14 @@ WHOLE = 40
 """Ranks that show every level of these markets."""
 
 
-def venue(market: MadeOrders, queue=FIFO, cuts=()) -> SimulatedVenue:
-    events, books = market.tables()
-    log, refused = LobsterDecoder(market.ranks, DAY).decode(events, books)
+def log_of(market: MadeOrders):
+    log, refused = LobsterDecoder(market.ranks, DAY).decode(*market.tables())
     assert refused == []
+    return log
+
+
+def venue(market: MadeOrders, queue=FIFO, cuts=()) -> SimulatedVenue:
+    log = log_of(market)
     made = SimulatedVenue(X, queue, stops_at_reports=False)
     for begin, end in zip([0, *cuts], [*cuts, len(log)], strict=True):
         made.feed(log[begin:end].copy(), log.messages["event_ns"][begin:end].copy())
@@ -64,7 +69,8 @@ def random_wishes(rng, market: MadeOrders, orders: int):
         tick = 100 + int(rng.integers(-4, 2)) * side.sign
         found.append(("place", number, side, kind, tick, int(rng.integers(1, 8))))
         if rng.random() < 0.3:
-            found.append(("replace", number, OrderKind.LIMIT, tick + int(rng.integers(-1, 2)) // 2, int(rng.integers(1, 8))))
+            moved = tick - int(rng.random() < 0.3)
+            found.append(("replace", number, OrderKind.LIMIT, moved, int(rng.integers(1, 8))))
         if rng.random() < 0.3:
             found.append(("cancel", number))
     times = sorted(rng.choice(times, min(len(found), len(times)), replace=False).tolist())
@@ -142,3 +148,24 @@ def test_the_exact_queue_is_between_the_last_and_the_first_place(seed):
 
     assert is_never_later(seen_naive(play_naive(market, wishes, FirstInLine()).reports), exact)
     assert is_never_later(exact, served(market, wishes, QueueConfig()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_behind_an_entrance_orders_stand_where_they_stand_after_all_that_came_before(seed, ranks):
+    log = log_of(made_orders(seed, 120, ranks))
+    tape = taped(log, instrument=X)
+    row = int(np.random.default_rng(seed).integers(len(tape.row_message) // 2))
+    message = int(tape.row_message[row]) + 1
+    before = make_entrances(tape, np.array([row])).before(message, X)
+    whole, entered = (SimulatedVenue(X, FIFO, stops_at_reports=False) for _ in range(2))
+    whole.feed(log, np.arange(len(log)) * 2)
+    entered.feed(before.records, np.arange(2))
+    entered.feed(log[message:], np.arange(message, len(log)) * 2)
+
+    for made in (whole, entered):
+        for number, away in enumerate((1, 2, 3)):
+            made.place(2 * message - 1, 2 * number, Side.BUY, OrderKind.POST_ONLY, 100 - away, 9)
+            made.place(2 * message - 1, 2 * number + 1, Side.SELL, OrderKind.POST_ONLY, 100 + away, 9)
+
+    assert seen(entered.advance(FOREVER)) == seen(whole.advance(FOREVER))

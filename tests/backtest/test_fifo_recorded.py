@@ -60,7 +60,7 @@ class Day:
 def day(request, data_dir):
     path = data_dir / "lobster_2012-06-21" / f"LOBSTER_SampleFile_{request.param}.zip"
     replay = open_replay([path])
-    records = concatenate([event.records for event in replay.events() if isinstance(event, Replayed)])
+    records = concatenate([event.records.copy() for event in replay.events() if isinstance(event, Replayed)])
     with zipfile.ZipFile(path) as archive:
         (name,) = [name for name in archive.namelist() if "_message_" in name]
         text = np.frombuffer(archive.read(name), np.uint8)

@@ -27,7 +27,7 @@ class NaiveFifo(NaiveVenue):
         self._shown(at_ns, order.side, order.tick)
 
     def execute(self, at_ns: int, number: int, size: int) -> None:
-        """Somebody trades with a recorded order; had ours been there, those with a better price and older ones first."""
+        """Somebody trades with a recorded order; with ours of a better price, and with older ones, they would first."""
         met, side = self.recorded[number], self.recorded[number].side
         line = self.lines[side, met.tick]
         ahead = [one for one in line[: line.index(met)] if self._is_own(one)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msray.backtest.config import QueueConfig
 from msray.backtest.entrances import make_entrances
 from msray.backtest.exchange import SimulatedVenue
-from msray.market import OrderKind, ReportKind, Side
+from msray.market import ORDER, TRADE, OrderKind, Records, ReportKind, Side
 from msray.venues import LobsterDecoder, lobster_instrument, midnight_ns
 from tests.backtest.made import tape as taped
 from tests.backtest.test_exchange import FOREVER, seen, seen_naive
@@ -30,8 +30,7 @@ def log_of(market: MadeOrders):
     return log
 
 
-def venue(market: MadeOrders, queue=FIFO, cuts=()) -> SimulatedVenue:
-    log = log_of(market)
+def venue(log: Records, queue=FIFO, cuts=()) -> SimulatedVenue:
     made = SimulatedVenue(X, queue, stops_at_reports=False)
     for begin, end in zip([0, *cuts], [*cuts, len(log)], strict=True):
         made.feed(log[begin:end].copy(), log.messages["event_ns"][begin:end].copy())
@@ -77,12 +76,12 @@ def random_wishes(rng, market: MadeOrders, orders: int):
     return [(name, at_ns, *words) for at_ns, (name, *words) in zip(times, found, strict=False)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 20), st.lists(st.integers(1, 80), max_size=3, unique=True), st.booleans())
 def test_every_report_equals_that_of_a_venue_that_holds_every_order(seed, orders, cuts, strict):
     market = made_orders(seed, 150, WHOLE, strict=strict)
     wishes = random_wishes(np.random.default_rng(seed), market, orders)
-    mine = venue(market, cuts=sorted(cuts))
+    mine = venue(log_of(market), cuts=sorted(cuts))
     for name, *words in wishes:
         getattr(mine, name)(*words)
 
@@ -115,14 +114,15 @@ def is_never_later(first, second):
     )
 
 
-def served(market, wishes, queue):
-    made = venue(market, queue)
+def served(log, wishes, queue):
+    """Reports of the venue."""
+    made = venue(log, queue)
     for name, *words in wishes:
         getattr(made, name)(*words)
     return seen(made.advance(FOREVER))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4))
 def test_where_levels_go_out_of_sight_no_order_is_filled_before_it_would_be(seed, ranks):
     market = made_orders(seed, 150, ranks)
@@ -130,7 +130,21 @@ def test_where_levels_go_out_of_sight_no_order_is_filled_before_it_would_be(seed
 
     truth = seen_naive(play_naive(market, wishes, NaiveFifo()).reports)
 
-    assert is_never_later(truth, served(market, wishes, FIFO))
+    assert is_never_later(truth, served(log_of(market), wishes, FIFO))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_those_ahead_are_counted_even_where_trades_do_not_name_the_order_they_met(seed):
+    market = made_orders(seed, 150, WHOLE)
+    wishes = resting(np.random.default_rng(seed), market)
+    log = log_of(market)
+    trades = log.levels[log.messages["begin"][log.messages["kind"] == TRADE]]
+    log.levels["flags"][log.messages["begin"][log.messages["kind"] == TRADE]] = trades["flags"] & ~ORDER
+
+    found = served(log, wishes, FIFO)
+
+    assert found == seen_naive(play_naive(market, wishes, NaiveFifo()).reports)
 
 
 class FirstInLine(NaiveFifo):
@@ -138,16 +152,16 @@ class FirstInLine(NaiveFifo):
         self.lines.setdefault((order.side, order.tick), []).insert(0, order)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_exact_queue_is_between_the_last_and_the_first_place(seed):
     market = made_orders(seed, 150, WHOLE)
     wishes = resting(np.random.default_rng(seed), market)
 
-    exact = served(market, wishes, FIFO)
+    exact = served(log_of(market), wishes, FIFO)
 
     assert is_never_later(seen_naive(play_naive(market, wishes, FirstInLine()).reports), exact)
-    assert is_never_later(exact, served(market, wishes, QueueConfig()))
+    assert is_never_later(exact, served(log_of(market), wishes, QueueConfig()))
 
 
 @settings(max_examples=100, deadline=None)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from msray.backtest.config import QueueConfig
 from msray.backtest.exchange import SimulatedVenue
 from msray.feeds.replay import open_replay
-from msray.market import ORDER, Instrument, OrderKind, Records, ReportKind, Side, concatenate
+from msray.market import ORDER, TRADE, Instrument, OrderKind, Records, ReportKind, Side, concatenate
 from msray.prediction import Replayed
 
 FOLDER = "lobster_2012-06-21"
@@ -31,7 +31,7 @@ SEED, DAYS_A_RUN = 20120621, 4
 
 @dataclass(frozen=True)
 class Placed:
-    """When an order was placed, where, and after which message of the book; seconds to its last fill, NaN: not whole."""
+    """When and where an order was placed, the book's id then, and the seconds to its last fill, NaN if it had none."""
 
     at_ns: int
     side: Side
@@ -91,6 +91,7 @@ def _day(instrument: Instrument, records: Records, model: str, rng: np.random.Ge
     venue = SimulatedVenue(instrument, QueueConfig.model_validate({"model": model}), stops_at_reports=False)
     venue.feed(records, messages["event_ns"].copy())
     begin_ns, end_ns = int(messages["event_ns"][1]), int(messages["event_ns"][-1])
+    book_ids = np.maximum.accumulate(np.where(messages["kind"] == TRADE, 0, messages["last_id"]))
     times = np.arange(begin_ns + int(rng.integers(EVERY_NS)), end_ns - LIFE_NS, EVERY_NS)
     for number, (at_ns, side) in enumerate(zip(times.tolist(), rng.integers(0, 2, len(times)).tolist(), strict=True)):
         venue.advance(at_ns)
@@ -103,8 +104,8 @@ def _day(instrument: Instrument, records: Records, model: str, rng: np.random.Ge
         told = venue.advance(at_ns + LIFE_NS)
         whole = told[(told["kind"] == ReportKind.FILLED) & (told["left"] == 0)]
         filled_s = (int(whole["at_ns"][0]) - at_ns) / SECOND if len(whole) else np.nan
-        seen = messages[: np.searchsorted(messages["event_ns"], at_ns, side="right")]
-        yield Placed(at_ns, Side(side), tick, int(seen["last_id"][-1]), filled_s)
+        last = int(np.searchsorted(messages["event_ns"], at_ns, side="right")) - 1
+        yield Placed(at_ns, Side(side), tick, int(book_ids[last]), filled_s)
 
 
 def _is_open(records: Records, one: Placed) -> bool:

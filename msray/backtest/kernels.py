@@ -127,7 +127,7 @@ def _rest(desk: Arena, ladder: Arena, reports: Any, order_id: int, side: int, ti
     desk[o + d.SHOWN] = shown
     desk[o + d.TRADED] = 0
     desk[o + d.CAME] = desk[d.BOOK_ID]
-    if desk[d.QUEUE] == d.FIFO and (tick < ladder[book.BID_EDGE] if side == d.BUY else tick > ladder[book.ASK_EDGE]):
+    if tick < ladder[book.BID_EDGE] if side == d.BUY else tick > ladder[book.ASK_EDGE]:
         desk[o + d.AHEAD] = d.NEVER  # what stands there is not shown: at most what is when it comes into sight
     desk[d.ORDERS] += 1
     if side == d.BUY:

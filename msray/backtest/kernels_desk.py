@@ -40,6 +40,7 @@ TAKEN_SIDE, TAKEN_TICK, TAKEN_SIZE, TAKEN_SHOWN = range(4)
 TAKEN_WORDS = 4
 
 RISK_AVERSE, FIFO, POWER, LOGARITHM = range(4)
+"""Queue models; from POWER on it is a matter of chance where somebody stood who leaves."""
 
 DONE, BOOK_FULL, REPORTED, SPECIAL, DESK_FULL, REPORTS_FULL = range(6)
 

@@ -47,5 +47,5 @@ def check_tapes(config: BacktestConfig, tapes: Iterable[Tape]) -> None:
 def _lacks_orders(instrument: Instrument, why: str) -> UsageError:
     return UsageError(
         f"queue.model must be risk_averse, power or logarithm for {instrument.id}, got fifo: {why}",
-        hint="fifo works with LOBSTER's files; power lies nearest to it",
+        hint="fifo works with recordings of LOBSTER, which tell order by order",
     )

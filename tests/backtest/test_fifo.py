@@ -79,7 +79,7 @@ def random_wishes(rng, market: MadeOrders, orders: int):
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 20), st.lists(st.integers(1, 80), max_size=3, unique=True), st.booleans())
 def test_every_report_equals_that_of_a_venue_that_holds_every_order(seed, orders, cuts, strict):
-    market = made_orders(seed, 150, WHOLE, strict=strict)
+    market = made_orders(seed, 100, WHOLE, strict=strict)
     wishes = random_wishes(np.random.default_rng(seed), market, orders)
     mine = venue(log_of(market), cuts=sorted(cuts))
     for name, *words in wishes:
@@ -125,7 +125,7 @@ def served(log, wishes, queue):
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4))
 def test_where_levels_go_out_of_sight_no_order_is_filled_before_it_would_be(seed, ranks):
-    market = made_orders(seed, 150, ranks)
+    market = made_orders(seed, 100, ranks)
     wishes = resting(np.random.default_rng(seed), market)
 
     truth = seen_naive(play_naive(market, wishes, NaiveFifo()).reports)
@@ -137,7 +137,7 @@ def test_where_levels_go_out_of_sight_no_order_is_filled_before_it_would_be(seed
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_those_ahead_are_counted_even_where_some_trades_do_not_name_the_order_they_met(seed):
-    market = made_orders(seed, 150, WHOLE)
+    market = made_orders(seed, 100, WHOLE)
     wishes = resting(np.random.default_rng(seed), market)
     log = log_of(market)
     trades = log.messages["begin"][log.messages["kind"] == TRADE]
@@ -156,7 +156,7 @@ class FirstInLine(NaiveFifo):
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_exact_queue_is_between_the_last_and_the_first_place(seed):
-    market = made_orders(seed, 150, WHOLE)
+    market = made_orders(seed, 100, WHOLE)
     wishes = resting(np.random.default_rng(seed), market)
 
     exact = served(log_of(market), wishes, FIFO)

@@ -118,7 +118,7 @@ def _is_open(records: Records, one: Placed) -> bool:
 
 
 def _is_at(levels: NDArray[np.void], one: Placed) -> bool:
-    return bool(np.any((levels["tick"] == one.tick) & (levels["flags"] & ORDER > 0)))
+    return bool(np.any((levels["tick"] == one.tick) & ((levels["flags"] & ORDER) > 0)))
 
 
 if __name__ == "__main__":

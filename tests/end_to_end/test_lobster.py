@@ -17,7 +17,7 @@ from msray.book import kernels as book_kernels
 from msray.cli.app import main
 from msray.features import NAMES, FeatureEngineering
 from msray.feeds.lobster import find_lobster
-from msray.market import DEPTH, GAP, SNAPSHOT, TRADE, UNSIGNED, Records, concatenate
+from msray.market import DEPTH, GAP, ORDER, SELL, SNAPSHOT, TRADE, UNSIGNED, Records, concatenate
 from msray.prediction import Replayed
 from msray.venues import LobsterDecoder, lobster_instrument, midnight_ns
 from tests.naive.features import oracle
@@ -103,7 +103,8 @@ def test_the_records_are_the_rows(day: Day) -> None:
     assert levels[["size", "tick"]][trades["begin"]].tolist() == [(size, price) for _, _, size, price, _ in executions]
     assert ((signs & UNSIGNED) > 0).tolist() == (executions[:, 0] == 5).tolist()
     visible = executions[:, 0] == 4
-    assert signs[visible].tolist() == (executions[visible, 4] == 1).tolist(), "a seller meets a resting buyer"
+    assert ((signs[visible] & SELL) > 0).tolist() == (executions[visible, 4] == 1).tolist(), "a seller meets a buyer"
+    assert ((signs & ORDER) > 0).tolist() == visible.tolist()
     assert trades["first_id"].tolist() == list(range(1, len(trades) + 1))
 
 

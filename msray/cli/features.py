@@ -17,8 +17,9 @@ def features(
 ) -> None:
     """List the features: name, unit, formula, source, family, and the clock it reads.
 
-    A feature whose clock is `local` depends on where it was recorded, so no detector may watch it. The
-    family `levels` is for networks: no detector watches it either, and it is computed only where it is asked for.
+    A feature whose clock is `local` depends on where it was recorded, so no detector may watch it. The family
+    `levels` is for networks: no detector may watch it either, and it is computed only where one of its names is asked
+    for.
     """
     from msray.features import CATALOGUE, column
 

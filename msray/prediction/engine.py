@@ -237,7 +237,7 @@ class PredictionEngine:
         saved = read_checkpoint(data, self.instrument.id, self._detection.config.whole_digest())
         features = np.frombuffer(saved.features, np.int64).copy()
         if features[feature.HAS_LEVELS] != self._features[feature.HAS_LEVELS]:
-            raise CorruptLogError("checkpoint must have the levels family where the engine has, got the contrary")
+            raise CorruptLogError("checkpoint must hold the levels family if and only if the engine computes it")
         calibration = None if saved.calibration is None else Calibration.from_json(saved.calibration)
         self._detection.restore(calibration, np.frombuffer(saved.detection, np.int64).copy())
         self.instrument = saved.instrument

@@ -116,12 +116,13 @@ def test_a_sink_of_levels_gets_them_behind_the_same_65_columns(whole: list[Signa
     plain: list[np.ndarray] = []
     wide: list[np.ndarray] = []
     folded(DATA.records, engine(sink=lambda rows: plain.append(rows.values.copy())))
-    machine, signals = engine(sink=LevelSink(lambda rows: wide.append(rows.values.copy()))), []
+    sink = LevelSink(lambda rows: wide.append(rows.values.copy()))
+    machine, signals = engine(sink=sink), []
 
     for piece in pieces(DATA.records, at):
         signals += folded(piece, machine)
         saved = machine.checkpoint()
-        machine = engine(sink=machine._sink)
+        machine = engine(sink=sink)
         machine.restore(saved)
 
     names = [*NAMES, *(feature.name for feature in LEVELS)]

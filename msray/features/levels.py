@@ -28,7 +28,10 @@ def _rows(count: int) -> str:
 
 _DEEPLOB = "Zhang, Zohren, Roberts (2019), DeepLOB: deep convolutional neural networks for limit order books"
 _KOLM = "Kolm, Turiel, Westray (2023), Deep order flow imbalance: extracting alpha at multiple horizons"
-_TSANTEKIDIS = "Tsantekidis et al. (2020), Using deep learning for price prediction by exploiting stationary features"
+_TSANTEKIDIS = (
+    "Tsantekidis et al. (2020), Using deep learning for price prediction by exploiting stationary limit order book "
+    "features"
+)
 
 
 def _level(i: int) -> tuple[Feature, ...]:

@@ -1,8 +1,12 @@
 """What a backtest assumes: capital, exits, costs, clocks, queue and limits, each with its unit and range."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_serializer, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from msray.backtest.latency_log import LatencyLog
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -30,6 +34,23 @@ class LatencyConfig(_Words):
     """From an event at the matching engine to our learning of it, in milliseconds."""
     jitter_ms: Milliseconds = 0.0
     """Mean of an exponential delay added to each way, in milliseconds; 0: none."""
+    log: Path | SkipJsonSchema[InstanceOf[LatencyLog]] | None = None
+    """What real orders took, instead of the three above: a CSV or Parquet file with the columns sent_ns (when an order
+    was sent, nanoseconds UTC), entry_ns and response_ns (how long it and its answer travelled); relative to this
+    file."""
+
+    @model_validator(mode="after")
+    def _has_one_jitter(self) -> Self:
+        if self.log is not None and self.jitter_ms:
+            raise ValueError(f"jitter_ms must be 0 beside a log, which has its own, got {self.jitter_ms:g}")
+        return self
+
+    @field_serializer("log", when_used="json")
+    def _name(self, log: Path | LatencyLog | None) -> str | None:
+        """Of a log that was read the name under which a run keeps it, which says what is in it."""
+        if log is None:
+            return None
+        return log.name if isinstance(log, LatencyLog) else str(log)
 
 
 class QueueConfig(_Words):

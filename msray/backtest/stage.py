@@ -16,6 +16,7 @@ from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.entrances import Entrances, grids_of, make_entrances, sent
 from msray.backtest.folds import Fold, span_of
+from msray.backtest.latency import measured_share
 from msray.backtest.quotes import is_quote
 from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Strategy
@@ -103,15 +104,18 @@ class Stage:
     Raises
     ------
     UsageError
-        If there is no tape, two are of one instrument, an instrument has none, a fold has no length, or messages were
-        received before they were sent.
+        If there is no tape, two are of one instrument, an instrument has none, a fold has no length, messages were
+        received before they were sent, or latencies were measured at another time.
     """
 
     def __init__(self, tapes: Sequence[Tape], places: Iterable[Place], configs: Iterable[BacktestConfig]) -> None:
+        configs = list(configs)
         by_id = {tape.instrument.id: tape for tape in sorted(tapes, key=lambda tape: tape.instrument.id)}
         _check_tapes(tapes, by_id, configs)
         timed = {name: _Times(tape) for name, tape in by_id.items()}
         self.span_ns = span_of(tapes)
+        for latency in {config.latency for config in configs}:
+            measured_share(latency, *self.span_ns)
         self._ways: dict[Place, tuple[_Way, ...]] = {}
         for names, fold in dict.fromkeys(places):
             _check_place(names, fold, by_id)

@@ -5,7 +5,7 @@ import importlib.util
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,11 +83,21 @@ def backtest(  # noqa: PLR0913 (a flag each)
     page = report_page(report, tapes, run_id=run_id)
     where, sections = runs or settings.runs_dir, {"detection": words}
     folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
-    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
+    problems = [*opened.problems, *_unmeasured(report)]
+    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": problems})
     _show(out, report)
     out.note(f"{folder / 'report.html'}")
-    for problem in opened.problems:
+    for problem in problems:
         out.note(problem)
+
+
+def _unmeasured(report: "BacktestReport") -> Iterator[str]:
+    """How much of the time has no latencies of its own."""
+    from msray.backtest.latency import measured_share
+
+    share = measured_share(report.result.config.latency, report.begin_ns, report.end_ns) if report.events else 1.0
+    if share < 1.0:
+        yield f"latencies were measured in {share:.0%} of the time that was played; before and after they stay"
 
 
 def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping[str, Any]) -> str:
@@ -97,12 +107,16 @@ def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping
 
 
 def assumptions(config: Path | None, clock_correction_ms: float | None) -> "BacktestConfig":
-    """The section ``backtest`` of the configuration, with another correction of the clock if one is given."""
+    """The section ``backtest`` of the configuration and the log of latencies that it names.
+
+    Another correction of the clock is taken if one is given.
+    """
     from pydantic import ValidationError
 
     from msray.cli.settings_file import load_settings
+    from msray.store.latency_log import with_log
 
-    said = load_settings(config).backtest
+    said = with_log(load_settings(config).backtest)
     if clock_correction_ms is None:
         return said
     try:

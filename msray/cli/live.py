@@ -57,6 +57,8 @@ def live(  # noqa: PLR0913 (a flag each)
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
+    if paper and settings.backtest.latency.log is not None:
+        raise UsageError("backtest.latency.log knows nothing of times to come: --paper needs entry_ms and response_ms")
     plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api)
     plan = replace(plan, paper=settings.backtest if paper else None)
     stays = until_end or seconds is not None

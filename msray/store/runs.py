@@ -9,6 +9,7 @@
         fills.parquet     our fills
         signals.parquet   what the detectors raised
         report.html       the report for people
+        latency-*.parquet what orders took, where that was measured
 """
 
 import contextlib
@@ -29,10 +30,12 @@ import yaml
 from pydantic import BaseModel
 
 from msray.backtest.config import BacktestConfig
+from msray.backtest.latency_log import LatencyLog
 from msray.backtest.portfolio import Trade
 from msray.backtest.report import BacktestReport
 from msray.backtest.result import BacktestResult
-from msray.errors import ConfigError, UnavailableError, UsageError
+from msray.errors import ConfigError, FeedError, UnavailableError, UsageError
+from msray.store.latency_log import with_log, write_latency_log
 from msray.store.tables import SIGNAL_SCHEMA, TableWriter, signal_columns
 
 SCHEMA = "msray.run/1"
@@ -163,6 +166,9 @@ def write_run(
         for name, schema, columns in _tables(report.result):
             with TableWriter(partial / name, schema) as table:
                 table.append(columns)
+        log = report.result.config.latency.log
+        if isinstance(log, LatencyLog):
+            write_latency_log(partial / log.name, log)
         _sync(partial)
     return target
 
@@ -184,6 +190,10 @@ def read_run(folder: Path) -> Run:
         config = BacktestConfig.model_validate(tree["backtest"])
     except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(f"{path} is no configuration of a backtest: {error}") from error
+    try:
+        config = with_log(config, folder)
+    except (UsageError, FeedError) as error:
+        raise ConfigError(str(error), hint=error.hint) from error
     return Run(run_id=folder.resolve().name, folder=folder, config=config, metrics=metrics)
 
 

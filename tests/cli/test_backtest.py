@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from msray.store.latency_log import read_latency_log
+from msray.store.runs import read_run
 from tests.cli.conftest import Msray
 
 WORDS = """
@@ -69,6 +71,36 @@ def test_the_configuration_of_a_run_gives_the_run_again(msray: Msray, recording:
     second = again.document["data"]
     assert second.pop("run_folder") != first.pop("run_folder")
     assert second == first
+
+
+def test_latencies_that_were_measured_repeat_from_the_folder_of_a_run(
+    msray: Msray, recording: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "desk").mkdir()
+    rows = [f"{1_723_161_300_000_000_000 + second * 10**9},{second * 10**7},5000000" for second in range(60)]
+    (tmp_path / "desk" / "log.csv").write_text("\n".join(["sent_ns,entry_ns,response_ns", *rows]) + "\n")
+    (tmp_path / "desk" / "msray.yaml").write_text(WORDS + "  latency: {log: log.csv}\n")
+
+    plain = msray("backtest", recording, "--json").document["data"]
+    first = msray("backtest", recording, "--json", "--config", "desk/msray.yaml").document["data"]
+    (tmp_path / "desk" / "log.csv").unlink()
+    folder = Path(first["run_folder"])
+    again = msray("backtest", recording, "--json", "--config", folder / "config.yaml", "--runs", "two")
+
+    second = again.document["data"]
+    assert first["net_return"] != plain["net_return"]
+    assert any("latencies were measured in" in problem for problem in first["problems"])
+    assert Path(second.pop("run_folder")).name[-6:] == Path(first.pop("run_folder")).name[-6:]
+    assert second == first
+    assert read_run(folder).config.latency.log == read_latency_log(*folder.glob("latency-*.parquet"))
+
+
+def test_a_log_of_latencies_that_is_not_there_is_said_at_once(msray: Msray, tmp_path: Path) -> None:
+    (tmp_path / "msray.yaml").write_text("backtest: {latency: {log: log.csv}}\n")
+
+    said = msray("backtest", "nothing.gz")
+
+    assert (said.code, "there is no file" in said.err, "log.csv" in said.err) == (2, True, True)
 
 
 def test_a_person_reads_tables_and_one_plain_sentence(msray: Msray, recording: Path) -> None:

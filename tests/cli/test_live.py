@@ -13,6 +13,7 @@ from tests.cli.conftest import Msray
         ((), {}, "usage", "instruments must name at least one, got none"),
         (("--until-end",), {}, "usage", "--until-end needs an --endpoint"),
         (("--instruments", "BTCUSDT"), {}, "usage", "instrument must look like venue:SYMBOL"),
+        (("--paper",), {"MSRAY_BACKTEST__LATENCY__LOG": "log.csv"}, "usage", "backtest.latency.log knows nothing of"),
         (
             ("--instruments", "binance_usdm:BTCUSDT"),
             {"MSRAY_API__HOST": "0.0.0.0"},

@@ -1,5 +1,6 @@
 """What a backtest assumes: capital, exits, costs, clocks, queue and limits, each with its unit and range."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_serializer,
 from pydantic.json_schema import SkipJsonSchema
 
 from msray.backtest.latency_log import LatencyLog
+from msray.errors import UnknownNameError
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -178,7 +180,7 @@ class BacktestConfig(_Words):
     maker: MarketMakerConfig = MarketMakerConfig()
     """How the market maker quotes."""
     funding: tuple[FundingRate, ...] = ()
-    """Payments of perpetual futures, in any order."""
+    """Payments of perpetual futures that are traded, in any order."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of everything random."""
 
@@ -186,3 +188,28 @@ class BacktestConfig(_Words):
     def maker_rate(self) -> float:
         """Fee of a trade that provides liquidity."""
         return self.fee_rate if self.maker_fee_rate is None else self.maker_fee_rate
+
+    def for_some(self, instruments: Collection[str]) -> "BacktestConfig":
+        """The same where only some instruments are traded: with their payments of funding."""
+        funding = tuple(payment for payment in self.funding if payment.instrument in instruments)
+        return self if len(funding) == len(self.funding) else self.model_copy(update={"funding": funding})
+
+
+def check_funding(config: BacktestConfig, instruments: Collection[str]) -> None:
+    """Refuse payments of instruments that are not there: they would be forgotten in silence.
+
+    Parameters
+    ----------
+    config
+        Whose ``funding`` is looked at.
+    instruments
+        Ids of what is traded.
+
+    Raises
+    ------
+    UnknownNameError
+        It offers the nearest.
+    """
+    for payment in config.funding:
+        if payment.instrument not in instruments:
+            raise UnknownNameError("instrument of backtest.funding", payment.instrument, instruments)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from msray.backtest.agenda import NEVER_NS, Agenda, Entry, Kind
-from msray.backtest.config import SECOND, BacktestConfig, FundingRate
+from msray.backtest.config import SECOND, BacktestConfig, FundingRate, check_funding
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
@@ -68,7 +68,8 @@ class BacktestingEngine:
         Raises
         ------
         UsageError
-            If messages were received before they were sent; it says how the recorder's clock has to be corrected.
+            If messages were received before they were sent; it says how the recorder's clock has to be corrected. Also
+            as :meth:`trade` does.
         """
         tapes = sorted(tapes, key=lambda tape: tape.instrument.id)
         self.trade([tape.instrument for tape in tapes])
@@ -78,7 +79,14 @@ class BacktestingEngine:
         return self.finish()
 
     def trade(self, instruments: Sequence[Instrument]) -> None:
-        """Say what will be traded, once, before anything is fed."""
+        """Say what will be traded, once, before anything is fed.
+
+        Raises
+        ------
+        UnknownNameError
+            If a payment of funding is of another instrument.
+        """
+        check_funding(self.config, [instrument.id for instrument in instruments])
         for instrument in sorted(instruments, key=lambda one: one.id):
             self.desk.add(instrument)
             self._clocks[instrument.id] = TwoClocks(self.config)
@@ -217,8 +225,7 @@ class BacktestingEngine:
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
-            if what.instrument in desk.markets:
-                desk.portfolio.pay_funding(what.instrument, what.rate)
+            desk.portfolio.pay_funding(what.instrument, what.rate)
         elif entry.kind is Kind.SAMPLE:
             self._is_sampling = False
             self._sample()

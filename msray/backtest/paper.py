@@ -64,7 +64,8 @@ class PaperTrader:
     """
 
     def __init__(self, instruments: Sequence[Instrument], config: BacktestConfig, strategy: Strategy) -> None:
-        self._engine = BacktestingEngine(config, strategy, history=HISTORY)
+        mine = config.for_some([instrument.id for instrument in instruments])  # others may be traded elsewhere
+        self._engine = BacktestingEngine(mine, strategy, history=HISTORY)
         self._engine.trade(instruments)
         columns = [column(name) for name in strategy.columns]
         self._recorders = {instrument.id: TapeRecorder(instrument, columns) for instrument in instruments}

@@ -50,6 +50,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     """
     from msray.backtest import backtest as run_backtest
     from msray.backtest import report_page, run_all
+    from msray.backtest.config import check_funding
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -61,6 +62,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     make = load_strategy(strategy)
     assumed, settings = assumptions(config, clock_correction_ms), load_settings(config)
     opened = open_replay(paths, venue=venue)
+    check_funding(assumed, [instrument.id for instrument in opened.instruments])
     words, known = words_for(opened, config, calibration)
     run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
     with show_progress(out, "replay", opened) as progress:

@@ -95,6 +95,19 @@ def test_latencies_that_were_measured_repeat_from_the_folder_of_a_run(
     assert read_run(folder).config.latency.log == read_latency_log(*folder.glob("latency-*.parquet"))
 
 
+def test_funding_of_what_was_not_recorded_is_refused_before_anything_is_read(
+    msray: Msray, recording: Path, tmp_path: Path
+) -> None:
+    payment = "{instrument: binance_usdm:BTCUSD, at_ns: 1, rate: 0.0001}"
+    (tmp_path / "msray.yaml").write_text(f"backtest: {{funding: [{payment}]}}\n")
+
+    said = msray("backtest", recording)
+
+    assert said.code == 2
+    assert "unknown instrument of backtest.funding 'binance_usdm:BTCUSD'" in said.err
+    assert "did you mean 'binance_usdm:BTCUSDT'?" in said.err
+
+
 def test_a_log_of_latencies_that_is_not_there_is_said_at_once(msray: Msray, tmp_path: Path) -> None:
     (tmp_path / "msray.yaml").write_text("backtest: {latency: {log: log.csv}}\n")
 

@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,16 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msray.cli.arguments import PATHS
+from msray.cli.figures import show_figures
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, RunAll, Tape
+    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, MakeStrategy, RunAll, Tape
     from msray.cli.settings import Settings
     from msray.prediction import DetectionConfig
-
-_GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
 def backtest(  # noqa: PLR0913 (a flag each)
@@ -87,7 +85,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
     problems = [*opened.problems, *_unmeasured(report)]
     out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": problems})
-    _show(out, report)
+    show_figures(out, report.as_dict())
     out.note(f"{folder / 'report.html'}")
     for problem in problems:
         out.note(problem)
@@ -177,67 +175,3 @@ def _loaded(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _show(out: Output, report: "BacktestReport") -> None:
-    figures = report.as_dict()
-    _group(out, "instrument", report.by_instrument)
-    _group(out, "reason", report.by_reason)
-    out.table(("", "of those asked for", "share right", "interval", "all signals", "random times"), _precision(figures))
-    for line in _lines(report, figures):
-        out.line(line)
-
-
-def _group(out: Output, name: str, groups: "tuple[Group, ...]") -> None:
-    out.table(
-        (name, *_GROUP_COLUMNS),
-        [(g.name, g.trades, g.won, f"{g.net:.2f}", f"{g.mean_return:.3%}", f"{g.mean_seconds:.1f}") for g in groups],
-    )
-
-
-def _precision(figures: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            f"precision@{one['k']}",
-            str(one["k_used"]),
-            f"{one['precision']:.0%}",
-            f"{one['low']:.0%} to {one['high']:.0%}",
-            f"{one['base_rate']:.0%}",
-            _share(figures["random_precision"]),
-        )
-        for one in figures["precision_at_k"]
-    ]
-
-
-def _lines(report: "BacktestReport", figures: dict[str, Any]) -> list[str]:
-    lead, costs = figures["lead_time_s"], report.costs
-    if lead is None:
-        lead_line = (
-            f"lead time: nothing to say, {figures['moves']} moves of {report.result.config.profit_target_pct:.2%}"
-        )
-    else:
-        rival = lead["random"]
-        lead_line = (
-            f"moves of {report.result.config.profit_target_pct:.2%}: {figures['moves']}, "
-            f"warned of {lead['detection_rate']:.0%} (random alarms {rival['detection_rate']:.0%}), "
-            f"{lead['median_s']:.1f} s before (random {rival['median_s']:.1f} s)"
-        )
-    return [
-        f"{figures['events']:,} events in {report.seconds:,.0f} s; {figures['signals']} signals, {figures['orders']} "
-        f"orders, {figures['fills']} fills, {figures['trades']} trades, {figures['open_positions']} still open",
-        lead_line,
-        f"fees {costs.fees:.2f}, funding {costs.funding:.2f}, turnover {costs.turnover:,.0f}; largest drawdown "
-        f"{report.drawdown.depth:.2%}",
-        f"trials {figures['trials']}, {figures['different_trials']} of them different: the best "
-        f"{figures['best_trial_net_return']:+.3%}, DSR "
-        f"{_number(figures['dsr'])}, PBO {_number(figures['pbo'])}",
-        report.verdict,
-    ]
-
-
-def _share(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.0%}"
-
-
-def _number(value: float | None) -> str:
-    return "not defined" if value is None or math.isnan(value) else f"{value:.2f}"

@@ -71,6 +71,13 @@ FILL_SCHEMA = pa.schema(
     ]
 )
 
+_FIGURES = {
+    *("verdict", "instruments", "events", "begin_ns", "end_ns", "signals", "orders", "fills", "trades"),
+    *("open_positions", "initial_capital", "final_equity", "net_return", "net_return_interval", "max_drawdown"),
+    *("trade_figures", "costs", "by_instrument", "by_reason", "halted", "precision_at_k", "random_precision"),
+    *("moves", "move_pct", "lead_time_s", "dsr", "pbo", "trials", "different_trials", "best_trial_net_return"),
+}
+"""What every run has."""
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _DIGEST = re.compile(r"[0-9a-f]{6,}")
 
@@ -95,6 +102,11 @@ class Run:
     folder: Path
     config: BacktestConfig
     metrics: Mapping[str, Any]
+
+    @property
+    def made(self) -> datetime:
+        """When, as its name says."""
+        return datetime.strptime(self.run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
 
 
 def new_run_id(now_ns: int, digest: str) -> str:
@@ -184,6 +196,8 @@ def read_run(folder: Path) -> Run:
     metrics = _read_json(folder / "metrics.json")
     if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
         raise ConfigError(f"{folder / 'metrics.json'} must be a document of schema {SCHEMA}")
+    if missing := sorted(_FIGURES - metrics.keys()):
+        raise ConfigError(f"{folder / 'metrics.json'} must have the figures of a run, has no {', '.join(missing)}")
     path = folder / "config.yaml"
     try:
         tree = yaml.safe_load(_read(path))
@@ -198,10 +212,10 @@ def read_run(folder: Path) -> Run:
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """Folders of the runs in a folder, the oldest first; empty where it is not there."""
+    """Folders of the runs in a folder, the oldest first; empty where it is not there. What is in them is not read."""
     if not folder.is_dir():
         return []
-    return sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and (one / "metrics.json").is_file())
+    return sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
 
 
 def _checked(run_id: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.follower import SIDES
+from msray.backtest.follower import SIDES, side_of
 from msray.errors import FeedError, UsageError
 from msray.evaluation import Predictions
+from msray.market import Signal
 from msray.store.columns import Column, need, read_columns
 
 CHANCES = ("probability_down", "probability_flat", "probability_up")
@@ -63,6 +64,16 @@ class GivenSignals:
     score: NDArray[np.float64]
     side: NDArray[np.int64]
     instrument: Column | None
+
+    @classmethod
+    def of(cls, signals: Sequence[Signal]) -> "GivenSignals":
+        """Those that our detectors found."""
+        return cls(
+            event_ns=np.array([one.event_ns for one in signals], np.int64),
+            score=np.array([one.score for one in signals], np.float64),
+            side=np.array([side_of(one) for one in signals], np.int64),
+            instrument=np.array([one.instrument for one in signals], object),
+        )
 
     def by_instrument(self, instruments: Sequence[str]) -> "list[GivenSignals]":
         """Those of each instrument.

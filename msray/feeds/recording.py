@@ -206,7 +206,7 @@ def _by_name(paths: Sequence[Path], venue: str | None) -> tuple[list[Group], set
         find_tardis,
     ]
     if any(path.absolute().match("day=*/part-*.parquet") for path in paths):  # what reads them takes a while to load
-        from msray.feeds.lake_reader import find_lake
+        from msray.feeds.lake.reader import find_lake
 
         finders.append(find_lake)
     groups: list[Group] = []

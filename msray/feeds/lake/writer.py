@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from msray.errors import CorruptLogError, UnavailableError, UsageError
-from msray.feeds.lake import PART, PartHead, Source, day_name, days_of, first_event_ns, read_head, symbol_folder
-from msray.feeds.lake_part import GROUP_MESSAGES, GapCount, PartWriter
+from msray.feeds.lake.part import PART, PartHead, Source, day_name, days_of, first_event_ns, read_head, symbol_folder
+from msray.feeds.lake.part_writer import GROUP_MESSAGES, GapCount, PartWriter
 from msray.market import REGRID, Instrument, Records, concatenate
 
 _READ_BYTES = 1 << 20

@@ -257,9 +257,10 @@ def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]])
     for one in paper:
         positions = ", ".join(f"{name} {size:g}" for name, size in one["positions"].items() if size) or "nothing"
         refused = "".join(f", {count} refused by {limit}" for limit, count in one["refusals"].items())
+        ended = "".join(f"; {one[why]}" for why in ("halted", "failed") if one[why])
         out.line(
             f"paper: {one['equity']:.2f} ({one['net_return']:+.3%}), holds {positions}; {one['orders']} orders, "
-            f"{one['fills']} fills, {one['trades']} trades{refused}" + (f"; {one['halted']}" if one["halted"] else "")
+            f"{one['fills']} fills, {one['trades']} trades{refused}{ended}"
         )
 
 

@@ -49,7 +49,7 @@ class LatencyConfig(_Words):
 
     @field_serializer("log", when_used="json")
     def _name(self, log: Path | LatencyLog | None) -> str | None:
-        """Of a log that was read the name under which a run keeps it, which says what is in it."""
+        """Where the log is; one that was read has the name under which a run keeps it, and that says what is in it."""
         if log is None:
             return None
         return log.name if isinstance(log, LatencyLog) else str(log)

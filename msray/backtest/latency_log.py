@@ -79,7 +79,7 @@ class LatencyLog:
         return LatencyLog(self.sent_ns + by_ns, self.entry_ns, self.response_ns)
 
     def share_of(self, begin_ns: int, end_ns: int) -> float:
-        """The part of a time, which must have a length, for which it has something to say.
+        """The part of a time for which it has something to say; of an instant all of it.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class LatencyLog:
                 f"{_span(first, last)}",
                 hint="sent_ns is in nanoseconds UTC",
             )
-        return (min(last, end_ns) - max(first, begin_ns)) / (end_ns - begin_ns)
+        return (min(last, end_ns) - max(first, begin_ns)) / (end_ns - begin_ns) if end_ns > begin_ns else 1.0
 
 
 def _span(begin_ns: int, end_ns: int) -> str:

@@ -87,6 +87,7 @@ def test_how_much_was_measured_is_said_and_a_log_of_another_time_refused():
     assert measured_share(LatencyConfig(), 0, 1) == 1
     assert measured_share(config, FIRST + 30 * SECOND, FIRST + 50 * SECOND) == 1
     assert measured_share(config, FIRST, FIRST + 120 * SECOND) == 0.5
+    assert measured_share(config, FIRST, FIRST) == 1
     with pytest.raises(
         UsageError, match=r"must be of the time that is played, 2023-11-15 .*, got orders of 2023-11-14"
     ):

@@ -86,12 +86,14 @@ def _facts(shown: Shown, name: str) -> Iterator[tuple[object, ...]]:
 
 
 def _warnings(shown: Shown) -> Iterator[Markup]:
-    """Whoever learns from the time that he trades knows too much."""
+    """Whoever trades before he has learned, by what he will have learned, knows too much."""
     for name, tape in shown.tapes.items():
+        times = tape.records.messages["event_ns"]
         for one in tape.learned:
-            times = tape.records.messages["event_ns"]
-            if one.applied_ns < one.end_ns and ((times >= one.begin_ns) & (times < one.end_ns)).any():
-                said = "What is normal was learned from a time that is traded here, so its signals know too much: "
+            if one.applied_ns < one.end_ns and ((times > one.applied_ns) & (times < one.end_ns)).any():
+                said = (
+                    "What is normal was learned from a time that is traded here, or later: its signals know too much, "
+                )
                 yield element("p", {}, said, from_user(name))
 
 

@@ -53,10 +53,11 @@ def test_what_was_learned_before_is_in_force_from_the_beginning():
     assert "know too much" not in learned(shown_of(made))
 
 
-def test_thresholds_learned_from_the_time_that_is_traded_are_named():
-    made = market(Learned(begin_ns=2 * SECOND, end_ns=8 * SECOND, applied_ns=0))
+def test_thresholds_learned_from_the_time_that_is_traded_or_later_are_named():
+    for begin_s, end_s in ((2, 8), (20, 30)):
+        made = market(Learned(begin_ns=begin_s * SECOND, end_ns=end_s * SECOND, applied_ns=0))
 
-    assert "its signals know too much" in learned(shown_of(made))
+        assert "its signals know too much" in learned(shown_of(made))
 
 
 def test_where_nothing_was_learned_it_is_said():

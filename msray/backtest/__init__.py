@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from msray.backtest.run import STRATEGIES, RunAll, backtest, run_all, run_one
     from msray.backtest.stage import Stage
     from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
-    from msray.backtest.tape import Tape, TapeRecorder
+    from msray.backtest.tape import Learned, Tape, TapeRecorder
     from msray.backtest.ticks import TickBacktest, backtest_ticks
     from msray.backtest.warm_up import warm_up_orders
 
@@ -52,6 +52,7 @@ __all__ = [
     "Desk",
     "Group",
     "Keep",
+    "Learned",
     "MakeStrategy",
     "PaperStatus",
     "PaperTrader",
@@ -112,7 +113,7 @@ _PLACES = {
     "run": ("STRATEGIES", "RunAll", "backtest", "run_all", "run_one"),
     "stage": ("Stage",),
     "strategy": ("Answer", "Desk", "MakeStrategy", "Strategy"),
-    "tape": ("Tape", "TapeRecorder"),
+    "tape": ("Learned", "Tape", "TapeRecorder"),
     "warm_up": ("warm_up_orders",),
     "ticks": ("TickBacktest", "backtest_ticks"),
 }

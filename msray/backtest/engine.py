@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from msray.backtest.agenda import NEVER_NS, Agenda, Entry, Kind
-from msray.backtest.config import SECOND, BacktestConfig, FundingRate
+from msray.backtest.config import SECOND, BacktestConfig, FundingRate, check_funding
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
@@ -70,7 +70,7 @@ class BacktestingEngine:
         ------
         UsageError
             If messages were received before they were sent; it says how the recorder's clock has to be corrected. If
-            the queue is to be exact and a recording does not tell order by order.
+            the queue is to be exact and a recording does not tell order by order. Also as :meth:`trade` does.
         """
         tapes = sorted(tapes, key=lambda tape: tape.instrument.id)
         check_tapes(self.config, tapes)
@@ -81,8 +81,17 @@ class BacktestingEngine:
         return self.finish()
 
     def trade(self, instruments: Sequence[Instrument]) -> None:
-        """Say what will be traded, once, before anything is fed; see :func:`~msray.backtest.queue.check_queue`."""
+        """Say what will be traded, once, before anything is fed.
+
+        Raises
+        ------
+        UnknownNameError
+            If a payment of funding is of another instrument.
+        UsageError
+            See :func:`~msray.backtest.queue.check_queue`.
+        """
         check_queue(self.config, instruments)
+        check_funding(self.config, [instrument.id for instrument in instruments])
         for instrument in sorted(instruments, key=lambda one: one.id):
             self.desk.add(instrument)
             self._clocks[instrument.id] = TwoClocks(self.config)
@@ -221,8 +230,7 @@ class BacktestingEngine:
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
-            if what.instrument in desk.markets:
-                desk.portfolio.pay_funding(what.instrument, what.rate)
+            desk.portfolio.pay_funding(what.instrument, what.rate)
         elif entry.kind is Kind.SAMPLE:
             self._is_sampling = False
             self._sample()

@@ -12,10 +12,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.config import BacktestConfig
+from msray.backtest.config import BacktestConfig, check_funding
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.entrances import Entrances, grids_of, make_entrances, sent
 from msray.backtest.folds import Fold, span_of
+from msray.backtest.latency import measured_share
 from msray.backtest.queue import check_tapes
 from msray.backtest.quotes import is_quote
 from msray.backtest.result import BacktestResult
@@ -105,14 +106,20 @@ class Stage:
     ------
     UsageError
         If there is no tape, two are of one instrument, an instrument has none, a fold has no length, messages were
-        received before they were sent, or a queue is to be exact and a tape does not tell order by order.
+        received before they were sent, latencies were measured at another time, funding is of no instrument here, or a
+        queue is to be exact and a tape does not tell order by order.
     """
 
     def __init__(self, tapes: Sequence[Tape], places: Iterable[Place], configs: Iterable[BacktestConfig]) -> None:
+        configs = list(configs)
         by_id = {tape.instrument.id: tape for tape in sorted(tapes, key=lambda tape: tape.instrument.id)}
         _check_tapes(tapes, by_id, configs)
         timed = {name: _Times(tape) for name, tape in by_id.items()}
         self.span_ns = span_of(tapes)
+        for latency in {config.latency for config in configs}:
+            measured_share(latency, *self.span_ns)
+        for config in {config.funding: config for config in configs}.values():
+            check_funding(config, by_id)
         self._ways: dict[Place, tuple[_Way, ...]] = {}
         for names, fold in dict.fromkeys(places):
             _check_place(names, fold, by_id)
@@ -138,10 +145,7 @@ class Stage:
         It is what :meth:`BacktestingEngine.run` gives of the whole tapes with the signals of the fold alone.
         """
         names, fold = place
-        funding = tuple(payment for payment in config.funding if payment.instrument in names)
-        if len(funding) < len(config.funding):
-            config = config.model_copy(update={"funding": funding})
-        engine = BacktestingEngine(config, strategy)
+        engine = BacktestingEngine(config.for_some(names), strategy)
         reels, ways = [self._reels[name] for name in names], self._ways[place]
         engine.trade([reel.instrument(way.begin) for reel, way in zip(reels, ways, strict=True)])
         for reel, way in zip(reels, ways, strict=True):

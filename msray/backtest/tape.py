@@ -14,6 +14,23 @@ from msray.market import DEPTH, LEVEL, MESSAGE, REGRID, Instrument, Records, Sig
 from msray.prediction import LevelSink, Rows, RowSink
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What the detectors of an instrument took for normal, and from when on. All times are the exchange's.
+
+    Attributes
+    ----------
+    begin_ns, end_ns
+        First and last instant of the bars that it was learned from.
+    applied_ns
+        From when on signals are judged by it; 0: from the beginning.
+    """
+
+    begin_ns: int
+    end_ns: int
+    applied_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Tape:
     """A piece of the input log of one instrument, and what was computed from it.
@@ -36,6 +53,8 @@ class Tape:
         In the order in which they were raised.
     signal_message
         ``(s,)`` int64: number of the message that raised each.
+    learned
+        What its signals come from, in the order in which it came into force; a backtest does not read it.
     """
 
     instrument: Instrument
@@ -46,6 +65,7 @@ class Tape:
     columns: tuple[int, ...]
     signals: tuple[Signal, ...]
     signal_message: NDArray[np.int64]
+    learned: tuple[Learned, ...] = ()
 
     def by_grid(self) -> Iterator["Tape"]:
         """Its parts between changes of the grid, each with the instrument whose grid its ticks are of."""

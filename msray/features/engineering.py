@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from msray.book import L2Book
 from msray.errors import UsageError
+from msray.extras import from_extra
 from msray.features import kernels
 from msray.features.spec import CATALOGUE, NAMES, column, has_levels
 from msray.features.state import VWAP_NOTIONAL, grow, new_state, regrid, reset
@@ -58,7 +59,8 @@ class FeatureTable:
 
     def to_pandas(self) -> "pd.DataFrame":
         """The table as a data frame: ``event_ns``, ``local_ns``, ``update_id``, then a column a feature."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         ids = {"event_ns": self.event_ns, "local_ns": self.local_ns, "update_id": self.update_id}
         return pd.DataFrame(ids | {name: self.values[:, i] for i, name in enumerate(self.names)})

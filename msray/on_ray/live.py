@@ -22,11 +22,12 @@ from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
 from msray.on_ray.calls import answer_now
 from msray.on_ray.environment import free_port
-from msray.on_ray.feed_shard import LEASE_S, ShardPlan
+from msray.on_ray.feed_shard import LEASE_S
 from msray.on_ray.holder import is_gone, runs
 from msray.on_ray.ledger_actor import start_ledger
 from msray.on_ray.serving import start_api
 from msray.on_ray.session import API_APP, BOARD, LEDGER, NAMESPACE, SUPERVISOR, find
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.supervisor import start_supervisor
 from msray.prediction import DetectionConfig
 from msray.prediction.warm_up import warm_up
@@ -47,9 +48,9 @@ class LivePlan:
     detection
         The user's words.
     calibrations
-        Made before; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
+        Made before; see :class:`~msray.on_ray.shard_plan.ShardPlan`.
     endpoint, one_socket, is_fast
-        Of a simulator; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
+        Of a simulator; see :class:`~msray.on_ray.shard_plan.ShardPlan`.
     symbols_per_shard
         Instruments in one process.
     raw_log, retention_hours

@@ -191,6 +191,8 @@ def test_payments_to_other_instruments_are_left_out():
 
     assert set(found.accounts) == {X}
     assert found.accounts[X].funding != 0
+    with pytest.raises(UnknownNameError, match=f"unknown instrument of backtest.funding '{Y}'"):
+        Stage(tapes[:1], [((X,), None)], [config])
 
 
 @pytest.mark.parametrize(

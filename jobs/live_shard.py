@@ -18,7 +18,8 @@ from msray.feeds.endpoints import plan_connections
 from msray.feeds.listings import fetch_listings
 from msray.feeds.websocket import Refused, Socket, Take, open_plain
 from msray.feeds.websocket_fast import open_fast
-from msray.on_ray.feed_shard import FeedShard, ShardPlan
+from msray.on_ray.feed_shard import FeedShard
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.shard_report import ShardUpdate
 from msray.prediction import CalibrationConfig, DetectionConfig
 from msray.store.ledger_records import Batch, Receipt

@@ -86,6 +86,29 @@ def test_nothing_prints_but_the_command_line() -> None:
     assert wrong == []
 
 
+def test_what_only_an_extra_installs_is_imported_where_its_lack_is_told() -> None:
+    """``picows`` is the whole of its file, which is imported so itself."""
+    wrong = []
+    for path, tree in SOURCES.items():
+        told = {
+            id(inner)
+            for node in ast.walk(tree)
+            if (isinstance(node, ast.With) and "from_extra(" in ast.unparse(node.items[0]))
+            or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+            for inner in ast.walk(node)
+        }
+        said = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+        wrong += [
+            f"{ids(path)}: {module}"
+            for node in said
+            for module, _ in imports(node)
+            if id(node) not in told
+            and module.partition(".")[0] in ("pandas", "sklearn", "zstandard", "psycopg", "polars", "scipy")
+        ]
+
+    assert wrong == []
+
+
 def test_ray_is_imported_in_on_ray_only() -> None:
     wrong = [
         ids(path)

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from msray.backtest.page import report_page
     from msray.backtest.paper import PaperStatus, PaperTrader
     from msray.backtest.portfolio import PortfolioManager, Trade
+    from msray.backtest.queue import check_queue
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
     from msray.backtest.run import STRATEGIES, RunAll, backtest, run_all, run_one
     from msray.backtest.stage import Stage
     from msray.backtest.strategy import Answer, Desk, MakeStrategy, Strategy
-    from msray.backtest.tape import Tape, TapeRecorder
+    from msray.backtest.tape import Learned, Tape, TapeRecorder
     from msray.backtest.ticks import TickBacktest, backtest_ticks
     from msray.backtest.warm_up import warm_up_orders
 
@@ -51,6 +52,7 @@ __all__ = [
     "Desk",
     "Group",
     "Keep",
+    "Learned",
     "MakeStrategy",
     "PaperStatus",
     "PaperTrader",
@@ -68,6 +70,7 @@ __all__ = [
     "Trade",
     "backtest",
     "backtest_ticks",
+    "check_queue",
     "cut_time",
     "grid_digest",
     "make_cells",
@@ -103,13 +106,14 @@ _PLACES = {
     "page": ("report_page",),
     "paper": ("PaperStatus", "PaperTrader"),
     "portfolio": ("PortfolioManager", "Trade"),
+    "queue": ("check_queue",),
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),
     "run": ("STRATEGIES", "RunAll", "backtest", "run_all", "run_one"),
     "stage": ("Stage",),
     "strategy": ("Answer", "Desk", "MakeStrategy", "Strategy"),
-    "tape": ("Tape", "TapeRecorder"),
+    "tape": ("Learned", "Tape", "TapeRecorder"),
     "warm_up": ("warm_up_orders",),
     "ticks": ("TickBacktest", "backtest_ticks"),
 }

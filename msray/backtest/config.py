@@ -1,8 +1,14 @@
 """What a backtest assumes: capital, exits, costs, clocks, queue and limits, each with its unit and range."""
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_serializer, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from msray.backtest.latency_log import LatencyLog
+from msray.errors import UnknownNameError
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -30,14 +36,32 @@ class LatencyConfig(_Words):
     """From an event at the matching engine to our learning of it, in milliseconds."""
     jitter_ms: Milliseconds = 0.0
     """Mean of an exponential delay added to each way, in milliseconds; 0: none."""
+    log: Path | SkipJsonSchema[InstanceOf[LatencyLog]] | None = None
+    """What real orders took, instead of the three above: a CSV or Parquet file with the columns sent_ns (when an order
+    was sent, nanoseconds UTC), entry_ns and response_ns (how long it and its answer travelled); relative to this
+    file."""
+
+    @model_validator(mode="after")
+    def _has_one_jitter(self) -> Self:
+        if self.log is not None and self.jitter_ms:
+            raise ValueError(f"jitter_ms must be 0 beside a log, which has its own, got {self.jitter_ms:g}")
+        return self
+
+    @field_serializer("log", when_used="json")
+    def _name(self, log: Path | LatencyLog | None) -> str | None:
+        """Where the log is; one that was read has the name under which a run keeps it, and that says what is in it."""
+        if log is None:
+            return None
+        return log.name if isinstance(log, LatencyLog) else str(log)
 
 
 class QueueConfig(_Words):
     """Where in the queue a resting order is believed to stand."""
 
-    model: Literal["risk_averse", "power", "logarithm"] = "risk_averse"
+    model: Literal["risk_averse", "power", "logarithm", "fifo"] = "risk_averse"
     """risk_averse: whoever leaves the level stood behind us; power, logarithm: where they stood is a matter of chance,
-    more likely behind the more stands there."""
+    more likely behind the more stands there; fifo: who stood where is known, for recordings told order by order
+    (LOBSTER)."""
     power: Annotated[float, Field(ge=0.1, le=10)] = 2.0
     """Exponent of the power model."""
 
@@ -157,7 +181,7 @@ class BacktestConfig(_Words):
     maker: MarketMakerConfig = MarketMakerConfig()
     """How the market maker quotes."""
     funding: tuple[FundingRate, ...] = ()
-    """Payments of perpetual futures, in any order."""
+    """Payments of perpetual futures that are traded, in any order."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of everything random."""
 
@@ -165,3 +189,28 @@ class BacktestConfig(_Words):
     def maker_rate(self) -> float:
         """Fee of a trade that provides liquidity."""
         return self.fee_rate if self.maker_fee_rate is None else self.maker_fee_rate
+
+    def for_some(self, instruments: Collection[str]) -> "BacktestConfig":
+        """The same where only some instruments are traded: with their payments of funding."""
+        funding = tuple(payment for payment in self.funding if payment.instrument in instruments)
+        return self if len(funding) == len(self.funding) else self.model_copy(update={"funding": funding})
+
+
+def check_funding(config: BacktestConfig, instruments: Collection[str]) -> None:
+    """Refuse payments of instruments that are not there: they would be forgotten in silence.
+
+    Parameters
+    ----------
+    config
+        Whose ``funding`` is looked at.
+    instruments
+        Ids of what is traded.
+
+    Raises
+    ------
+    UnknownNameError
+        It offers the nearest.
+    """
+    for payment in config.funding:
+        if payment.instrument not in instruments:
+            raise UnknownNameError("instrument of backtest.funding", payment.instrument, instruments)

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from msray.backtest.agenda import NEVER_NS, Agenda, Entry, Kind
-from msray.backtest.config import SECOND, BacktestConfig, FundingRate
+from msray.backtest.config import SECOND, BacktestConfig, FundingRate, check_funding
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
+from msray.backtest.queue import check_queue, check_tapes
 from msray.backtest.result import BacktestResult, EquityPoint
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
@@ -68,9 +69,11 @@ class BacktestingEngine:
         Raises
         ------
         UsageError
-            If messages were received before they were sent; it says how the recorder's clock has to be corrected.
+            If messages were received before they were sent; it says how the recorder's clock has to be corrected. If
+            the queue is to be exact and a recording does not tell order by order. Also as :meth:`trade` does.
         """
         tapes = sorted(tapes, key=lambda tape: tape.instrument.id)
+        check_tapes(self.config, tapes)
         self.trade([tape.instrument for tape in tapes])
         for tape in tapes:
             self.feed(tape)
@@ -78,7 +81,17 @@ class BacktestingEngine:
         return self.finish()
 
     def trade(self, instruments: Sequence[Instrument]) -> None:
-        """Say what will be traded, once, before anything is fed."""
+        """Say what will be traded, once, before anything is fed.
+
+        Raises
+        ------
+        UnknownNameError
+            If a payment of funding is of another instrument.
+        UsageError
+            See :func:`~msray.backtest.queue.check_queue`.
+        """
+        check_queue(self.config, instruments)
+        check_funding(self.config, [instrument.id for instrument in instruments])
         for instrument in sorted(instruments, key=lambda one: one.id):
             self.desk.add(instrument)
             self._clocks[instrument.id] = TwoClocks(self.config)
@@ -217,8 +230,7 @@ class BacktestingEngine:
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
-            if what.instrument in desk.markets:
-                desk.portfolio.pay_funding(what.instrument, what.rate)
+            desk.portfolio.pay_funding(what.instrument, what.rate)
         elif entry.kind is Kind.SAMPLE:
             self._is_sampling = False
             self._sample()

@@ -16,6 +16,7 @@ from msray.backtest.config import SECOND
 from msray.backtest.mids import Mids
 from msray.backtest.result import BacktestResult
 from msray.errors import UnknownNameError, UsageError
+from msray.extras import from_extra
 from msray.market import PRICE_DECIMALS, Fill
 
 if TYPE_CHECKING:
@@ -144,10 +145,9 @@ class InventoryReport:
 
     def to_pandas(self) -> "pd.DataFrame":
         """A row a fill: ``at`` (exchange time), side, price, size (units), position, captured, carried, markouts."""
-        try:
+        with from_extra("research", "to_pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise UsageError("to_pandas needs pandas", hint='pip install "msray[research]"') from error
+
         table = {
             "at": pd.to_datetime([fill.exchange_ns for fill in self.fills], unit="ns", utc=True),
             "side": [fill.side.name.lower() for fill in self.fills],

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.backtest.config import MS, LatencyConfig
+from msray.backtest.latency_log import LatencyLog
 from msray.errors import UsageError
 
 
@@ -73,46 +74,69 @@ class JitteredLatency:
 
 
 class RecordedLatency:
-    """Delays measured with real orders, interpolated in time; before the first and after the last they stay.
+    """Delays measured with real orders, each way interpolated in the time at which it begins.
+
+    Before the first and after the last they stay.
 
     Parameters
     ----------
-    at_ns
-        When each order was sent, rising; int64, nanoseconds UTC.
-    entry_ns, response_ns
-        What its two ways took, as many, not negative.
+    log
+        What was measured.
     """
 
-    def __init__(self, at_ns: NDArray[np.int64], entry_ns: NDArray[np.int64], response_ns: NDArray[np.int64]) -> None:
-        if len(at_ns) == 0 or not len(at_ns) == len(entry_ns) == len(response_ns):
-            raise UsageError(
-                "at_ns, entry_ns and response_ns must have one length above 0, "
-                f"got {len(at_ns)}, {len(entry_ns)} and {len(response_ns)}"
-            )
-        if (np.diff(at_ns) <= 0).any():
-            raise UsageError("at_ns of a latency log must rise")
-        least = int(min(entry_ns.min(), response_ns.min()))
-        if least < 0:
-            raise UsageError(f"latencies of a log must not be negative, got {least}")
-        self._at_ns, self._entry_ns, self._response_ns = at_ns, entry_ns, response_ns
+    def __init__(self, log: LatencyLog) -> None:
+        self._entry = _Curve(log.sent_ns, log.entry_ns)
+        self._response = _Curve(log.sent_ns + log.entry_ns, log.response_ns)
 
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""
-        return self._at(sent_ns, self._entry_ns)
+        return self._entry.at(sent_ns)
 
     def response_ns(self, at_ns: int) -> int:
         """See :meth:`Latency.response_ns`."""
-        return self._at(at_ns, self._response_ns)
+        return self._response.at(at_ns)
 
-    def _at(self, now_ns: int, values: NDArray[np.int64]) -> int:
+
+class _Curve:
+    """A delay over time."""
+
+    def __init__(self, at_ns: NDArray[np.int64], delay_ns: NDArray[np.int64]) -> None:
+        order = np.argsort(at_ns, kind="stable")  # orders may overtake each other on their way
+        self._first_ns = int(at_ns[order[0]])
         # Relative to the first, times are small enough for a float to hold them exactly.
-        first = self._at_ns[0]
-        return int(np.interp(now_ns - int(first), self._at_ns - first, values))
+        self._at = (at_ns[order] - self._first_ns).astype(np.float64)
+        self._delay = delay_ns[order].astype(np.float64)
+
+    def at(self, now_ns: int) -> int:
+        return int(np.interp(now_ns - self._first_ns, self._at, self._delay))
 
 
 def latency_of(config: LatencyConfig, rng: np.random.Generator) -> Latency:
-    """The model that a configuration asks for."""
+    """The model that a configuration asks for.
+
+    Raises
+    ------
+    UsageError
+        If it names a log that has not been read.
+    """
+    if isinstance(config.log, LatencyLog):
+        return RecordedLatency(config.log)
+    if config.log is not None:
+        raise UsageError(
+            f"latency.log must have been read, got the name {config.log}", hint="msray.store.latency_log.with_log"
+        )
     entry_ns, response_ns = round(config.entry_ms * MS), round(config.response_ms * MS)
     if config.jitter_ms == 0:
         return ConstantLatency(entry_ns, response_ns)
     return JitteredLatency(entry_ns, response_ns, round(config.jitter_ms * MS), rng)
+
+
+def measured_share(config: LatencyConfig, begin_ns: int, end_ns: int) -> float:
+    """The part of a time for which delays were measured; all of it where none have to be.
+
+    Raises
+    ------
+    UsageError
+        If there is a log, and it is of another time.
+    """
+    return config.log.share_of(begin_ns, end_ns) if isinstance(config.log, LatencyLog) else 1.0

@@ -14,6 +14,7 @@ import numpy as np
 from msray.backtest.config import SECOND, BacktestConfig
 from msray.backtest.diary import Diary, kept_diary
 from msray.backtest.differences import Difference, differing_diaries, differing_tapes, told
+from msray.backtest.latency_log import LatencyLog
 from msray.backtest.strategy import MakeStrategy
 from msray.backtest.tape import Tape
 from msray.detectors import Calibration
@@ -125,7 +126,10 @@ def _compare_disguised(
 ) -> Difference | None:
     """A strategy on the same market at other dates and with other ids."""
     payments = tuple(one.model_copy(update={"at_ns": one.at_ns + DISGUISE_NS}) for one in config.funding)
-    later = config.model_copy(update={"funding": payments})
+    latency = config.latency
+    if isinstance(latency.log, LatencyLog):
+        latency = latency.model_copy(update={"log": latency.log.later(DISGUISE_NS)})
+    later = config.model_copy(update={"funding": payments, "latency": latency})
     hidden = kept_diary([_disguised(tape) for tape in whole], later, strategy)
     moved = [entry._replace(at_ns=entry.at_ns - DISGUISE_NS) for entry in hidden.entries]
     return differing_diaries("disguise", diary, moved, hidden.until_ns - DISGUISE_NS)

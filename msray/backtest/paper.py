@@ -31,7 +31,9 @@ class PaperStatus:
     refusals
         Orders that were not sent, by the limit they would have broken.
     halted
-        Why trading has ended; empty while it has not.
+        Which limit of loss has ended trading; empty while none has.
+    failed
+        Which error has; likewise.
     """
 
     equity: float
@@ -41,7 +43,14 @@ class PaperStatus:
     fills: int
     trades: int
     refusals: Mapping[str, int]
-    halted: str
+    halted: str = ""
+    failed: str = ""
+
+    @classmethod
+    def at_start(cls, config: BacktestConfig) -> "PaperStatus":
+        """Before anything has happened."""
+        equity = config.initial_capital
+        return cls(equity=equity, net_return=0.0, positions={}, orders=0, fills=0, trades=0, refusals={})
 
 
 class PaperTrader:
@@ -64,7 +73,8 @@ class PaperTrader:
     """
 
     def __init__(self, instruments: Sequence[Instrument], config: BacktestConfig, strategy: Strategy) -> None:
-        self._engine = BacktestingEngine(config, strategy, history=HISTORY)
+        mine = config.for_some([instrument.id for instrument in instruments])  # others may be traded elsewhere
+        self._engine = BacktestingEngine(mine, strategy, history=HISTORY)
         self._engine.trade(instruments)
         columns = [column(name) for name in strategy.columns]
         self._recorders = {instrument.id: TapeRecorder(instrument, columns) for instrument in instruments}

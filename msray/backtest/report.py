@@ -143,6 +143,8 @@ class BacktestReport:
         return {
             "verdict": self.verdict,
             "events": self.events,
+            "begin_ns": self.begin_ns,
+            "end_ns": self.end_ns,
             "seconds": self.seconds,
             "instruments": [instrument.id for instrument in result.instruments],
             "signals": len(result.signals),
@@ -154,7 +156,7 @@ class BacktestReport:
             "final_equity": result.final_equity,
             "net_return": result.net_return,
             "net_return_interval": None if self.interval is None else asdict(self.interval),
-            "max_drawdown": asdict(self.drawdown),
+            "max_drawdown": self._drawdown(),
             "trade_figures": asdict(self.trade_figures),
             "costs": asdict(self.costs),
             "by_instrument": [asdict(group) for group in self.by_instrument],
@@ -167,12 +169,22 @@ class BacktestReport:
             "precision_at_k": [asdict(one) for one in self.signals.precision],
             "random_precision": self.signals.random_rate,
             "moves": self.signals.events,
+            "move_pct": result.config.profit_target_pct,
             "lead_time_s": None if lead is None else _lead(lead),
             "dsr": self.trials.deflated_sharpe,
             "pbo": None if overfitting is None else overfitting.pbo,
             "trials": self.trials.count,
             "different_trials": self.trials.different,
             "best_trial_net_return": self.trials.best_net_return,
+        }
+
+    def _drawdown(self) -> dict[str, Any]:
+        times = _equity_times(self.result, self.begin_ns, self.end_ns)
+        return {
+            "depth": self.drawdown.depth,
+            "seconds": self.drawdown.seconds,
+            "peak_ns": times[self.drawdown.peak],
+            "bottom_ns": times[self.drawdown.bottom],
         }
 
 
@@ -189,7 +201,7 @@ def make_report(
         What was played.
     """
     equity = [result.config.initial_capital, *(point.equity for point in result.equity), result.final_equity]
-    times = [begin_ns, *(point.at_ns for point in result.equity), max(end_ns, begin_ns + 1)]
+    times = _equity_times(result, begin_ns, end_ns)
     return BacktestReport(
         result=result,
         events=events,
@@ -204,6 +216,11 @@ def make_report(
         signals=signals,
         trials=trials,
     )
+
+
+def _equity_times(result: BacktestResult, begin_ns: int, end_ns: int) -> list[int]:
+    """Of the capital at the begin, the values in between, and the one at the end."""
+    return [begin_ns, *(point.at_ns for point in result.equity), max(end_ns, begin_ns + 1)]
 
 
 def _interval(result: BacktestResult) -> BootstrapInterval | None:

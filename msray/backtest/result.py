@@ -12,7 +12,7 @@ from msray.backtest.account import Account, as_float
 from msray.backtest.config import BacktestConfig
 from msray.backtest.portfolio import Trade
 from msray.backtest.risk import Refusal
-from msray.errors import UsageError
+from msray.extras import from_extra
 from msray.market import Fill, Instrument, Signal
 
 if TYPE_CHECKING:
@@ -87,10 +87,9 @@ class BacktestResult:
 
     def to_pandas(self) -> "pd.DataFrame":
         """The trades, a row each, times as UTC timestamps."""
-        try:
+        with from_extra("research", "to_pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise UsageError("to_pandas needs pandas", hint='pip install "msray[research]"') from error
+
         table = pd.DataFrame([asdict(trade) for trade in self.trades], columns=list(Trade.__dataclass_fields__))
         for name in ("entry_ns", "exit_ns"):
             table[name.removesuffix("_ns")] = pd.to_datetime(table.pop(name), unit="ns", utc=True)

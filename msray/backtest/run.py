@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.follower import SignalFollower
+from msray.backtest.latency import measured_share
 from msray.backtest.market_maker import MarketMaker
 from msray.backtest.report import BacktestReport, make_report
 from msray.backtest.result import BacktestResult
@@ -55,13 +56,15 @@ def backtest(
     Raises
     ------
     UsageError
-        If there is no tape, or messages were received before they were sent.
+        If there is no tape, messages were received before they were sent, or latencies were measured at another time.
     """
     if not tapes:
         raise UsageError("tapes must hold at least one instrument, got none")
-    chosen, *others = run(tapes, [config, *strategy(config).neighbours(config)], strategy)
     spans = [_span(tape, config) for tape in tapes if len(tape.records)]
     begin_ns, end_ns = min((begin for begin, _ in spans), default=0), max((end for _, end in spans), default=1)
+    if spans:
+        measured_share(config.latency, begin_ns, end_ns)
+    chosen, *others = run(tapes, [config, *strategy(config).neighbours(config)], strategy)
     return make_report(
         chosen,
         score_signals(tapes, config),

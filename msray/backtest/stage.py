@@ -12,10 +12,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.backtest.config import BacktestConfig
+from msray.backtest.config import BacktestConfig, check_funding
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.entrances import Entrances, grids_of, make_entrances, sent
 from msray.backtest.folds import Fold, span_of
+from msray.backtest.latency import measured_share
+from msray.backtest.queue import check_tapes
 from msray.backtest.quotes import is_quote
 from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Strategy
@@ -103,15 +105,21 @@ class Stage:
     Raises
     ------
     UsageError
-        If there is no tape, two are of one instrument, an instrument has none, a fold has no length, or messages were
-        received before they were sent.
+        If there is no tape, two are of one instrument, an instrument has none, a fold has no length, messages were
+        received before they were sent, latencies were measured at another time, funding is of no instrument here, or a
+        queue is to be exact and a tape does not tell order by order.
     """
 
     def __init__(self, tapes: Sequence[Tape], places: Iterable[Place], configs: Iterable[BacktestConfig]) -> None:
+        configs = list(configs)
         by_id = {tape.instrument.id: tape for tape in sorted(tapes, key=lambda tape: tape.instrument.id)}
         _check_tapes(tapes, by_id, configs)
         timed = {name: _Times(tape) for name, tape in by_id.items()}
         self.span_ns = span_of(tapes)
+        for latency in {config.latency for config in configs}:
+            measured_share(latency, *self.span_ns)
+        for config in {config.funding: config for config in configs}.values():
+            check_funding(config, by_id)
         self._ways: dict[Place, tuple[_Way, ...]] = {}
         for names, fold in dict.fromkeys(places):
             _check_place(names, fold, by_id)
@@ -137,10 +145,7 @@ class Stage:
         It is what :meth:`BacktestingEngine.run` gives of the whole tapes with the signals of the fold alone.
         """
         names, fold = place
-        funding = tuple(payment for payment in config.funding if payment.instrument in names)
-        if len(funding) < len(config.funding):
-            config = config.model_copy(update={"funding": funding})
-        engine = BacktestingEngine(config, strategy)
+        engine = BacktestingEngine(config.for_some(names), strategy)
         reels, ways = [self._reels[name] for name in names], self._ways[place]
         engine.trade([reel.instrument(way.begin) for reel, way in zip(reels, ways, strict=True)])
         for reel, way in zip(reels, ways, strict=True):
@@ -218,6 +223,9 @@ def _check_tapes(tapes: Sequence[Tape], by_id: Mapping[str, Tape], configs: Iter
         raise UsageError("tapes must hold at least one instrument, got none")
     if len(by_id) < len(tapes):
         raise UsageError(f"tapes must be one an instrument, got {len(tapes)} of {len(by_id)} instruments")
+    configs = list(configs)
+    for config in {config.queue.model: config for config in configs}.values():
+        check_tapes(config, tapes)
     for config in {config.clock_correction_ms: config for config in configs}.values():
         clocks = {name: TwoClocks(config) for name in by_id}
         for name, tape in by_id.items():

@@ -9,8 +9,26 @@ from numpy.typing import NDArray
 
 from msray.backtest.config import MS, SECOND, BacktestConfig
 from msray.errors import UsageError
+from msray.features import has_levels
 from msray.market import DEPTH, LEVEL, MESSAGE, REGRID, Instrument, Records, Signal, concatenate
-from msray.prediction import Rows
+from msray.prediction import LevelSink, Rows, RowSink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What the detectors of an instrument took for normal, and from when on. All times are the exchange's.
+
+    Attributes
+    ----------
+    begin_ns, end_ns
+        First and last instant of the bars that it was learned from.
+    applied_ns
+        From when on signals are judged by it; 0: from the beginning.
+    """
+
+    begin_ns: int
+    end_ns: int
+    applied_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,8 @@ class Tape:
         In the order in which they were raised.
     signal_message
         ``(s,)`` int64: number of the message that raised each.
+    learned
+        What its signals come from, in the order in which it came into force; a backtest does not read it.
     """
 
     instrument: Instrument
@@ -45,6 +65,7 @@ class Tape:
     columns: tuple[int, ...]
     signals: tuple[Signal, ...]
     signal_message: NDArray[np.int64]
+    learned: tuple[Learned, ...] = ()
 
     def by_grid(self) -> Iterator["Tape"]:
         """Its parts between changes of the grid, each with the instrument whose grid its ticks are of."""
@@ -92,8 +113,12 @@ class TapeRecorder:
         """Whether anything has been folded since :meth:`take`."""
         return self._messages > 0
 
-    def rows(self, rows: Rows) -> None:
-        """Keep the rows of a piece that :meth:`folded` will be told of next."""
+    @property
+    def rows(self) -> RowSink:
+        """Keeps the rows of a piece that :meth:`folded` will be told of next; says which columns it needs."""
+        return LevelSink(self._keep) if has_levels(self._columns) else self._keep
+
+    def _keep(self, rows: Rows) -> None:
         self._bests.append(rows.bests.copy())
         self._values.append(rows.values[:, list(self._columns)])
 

@@ -10,6 +10,7 @@ from msray.backtest import kernels_ticks as k
 from msray.backtest.agenda import NEVER_NS
 from msray.backtest.config import SECOND, BacktestConfig
 from msray.errors import UsageError
+from msray.extras import from_extra
 from msray.labels import Prices
 
 if TYPE_CHECKING:
@@ -80,10 +81,9 @@ class TickBacktest:
 
     def to_pandas(self) -> "pd.DataFrame":
         """The trades, a row each, times as UTC timestamps."""
-        try:
+        with from_extra("research", "to_pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise UsageError("to_pandas needs pandas", hint='pip install "msray[research]"') from error
+
         return pd.DataFrame(
             {
                 "signal": self.signal,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from msray.book import kernels_synthetic as k
 from msray.book.sync import SequenceRule
 from msray.errors import UnknownNameError, UsageError
+from msray.extras import from_extra
 from msray.market import ASK, LEVEL, MAX_TICK, MESSAGE, SNAPSHOT, TRADE, Instrument, Records, concatenate
 
 if TYPE_CHECKING:
@@ -313,8 +314,8 @@ class SyntheticData:
         ask) or the aggressor's (buy, sell); ``size`` absolute, 0 where a level went; ``regime`` the change that is on,
         or empty. Prices and sizes are floats in quote and base units.
         """
-        import pandas as pd
-
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
         messages, levels = self.records.messages, self.records.levels
         row = np.repeat(np.arange(len(messages)), messages["end"] - messages["begin"])
         kind, event_ns = messages["kind"][row], messages["event_ns"][row]
@@ -382,8 +383,7 @@ def create_synthetic_order_book_data(
 def _in_order(regimes: RegimePlan | Changes | None, start_ns: int) -> RegimePlan | Changes:
     if regimes is None or isinstance(regimes, RegimePlan):
         return regimes or RegimePlan()
-    changes = np.array(regimes, TRUTH)
-    before_ns = start_ns
+    changes, before_ns = np.array(regimes, TRUTH), start_ns
     for begin_ns, end_ns, kind, direction, factor in changes.tolist():
         _check("begin_ns of a change", begin_ns, before_ns, 2**62)
         _check("end_ns of a change", end_ns, begin_ns + 1, 2**62)

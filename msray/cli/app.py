@@ -50,6 +50,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("msray.cli.evaluate:evaluate", "Judge signals or predictions by what came."),
     "check": Verb("msray.cli.check:app", "Check whether results can be believed: look-ahead."),
     "backtest": Verb("msray.cli.backtest:backtest", "Trade the signals of recordings, and say what it was worth."),
+    "runs": Verb("msray.cli.runs:app", "Look at what backtests left: ls, show."),
     "data": Verb("msray.cli.data:app", "Keep records in a lake of Parquet files: convert, ls, verify."),
     "models": Verb("msray.cli.models:app", "Keep models in a registry: ls, show, compare, promote, rollback."),
     "record": Verb("msray.cli.record:record", "Record live markets into a raw log."),

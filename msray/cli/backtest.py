@@ -3,25 +3,23 @@
 import hashlib
 import importlib.util
 import json
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from msray.cli.arguments import PATHS
+from msray.cli.figures import show_figures
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, Group, MakeStrategy, RunAll, Tape
+    from msray.backtest import BacktestConfig, BacktestReport, BacktestResult, MakeStrategy, RunAll, Tape
     from msray.cli.settings import Settings
     from msray.prediction import DetectionConfig
-
-_GROUP_COLUMNS = ("trades", "won", "net", "mean_return_pct", "mean_seconds")
 
 
 def backtest(  # noqa: PLR0913 (a flag each)
@@ -49,7 +47,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
     """
     from msray.backtest import backtest as run_backtest
-    from msray.backtest import report_page, run_all
+    from msray.backtest import check_queue, report_page, run_all
+    from msray.backtest.config import check_funding
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -61,6 +60,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     make = load_strategy(strategy)
     assumed, settings = assumptions(config, clock_correction_ms), load_settings(config)
     opened = open_replay(paths, venue=venue)
+    check_queue(assumed, opened.instruments)
+    check_funding(assumed, [instrument.id for instrument in opened.instruments])
     words, known = words_for(opened, config, calibration)
     run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
     with show_progress(out, "replay", opened) as progress:
@@ -83,11 +84,21 @@ def backtest(  # noqa: PLR0913 (a flag each)
     page = report_page(report, tapes, run_id=run_id)
     where, sections = runs or settings.runs_dir, {"detection": words}
     folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
-    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
-    _show(out, report)
+    problems = [*opened.problems, *_unmeasured(report)]
+    out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": problems})
+    show_figures(out, report.as_dict())
     out.note(f"{folder / 'report.html'}")
-    for problem in opened.problems:
+    for problem in problems:
         out.note(problem)
+
+
+def _unmeasured(report: "BacktestReport") -> Iterator[str]:
+    """How much of the time has no latencies of its own."""
+    from msray.backtest.latency import measured_share
+
+    share = measured_share(report.result.config.latency, report.begin_ns, report.end_ns) if report.events else 1.0
+    if share < 1.0:
+        yield f"latencies were measured in {share:.0%} of the time that was played; before and after they stay"
 
 
 def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping[str, Any]) -> str:
@@ -97,12 +108,16 @@ def _digest(config: "BacktestConfig", words: "DetectionConfig", made_of: Mapping
 
 
 def assumptions(config: Path | None, clock_correction_ms: float | None) -> "BacktestConfig":
-    """The section ``backtest`` of the configuration, with another correction of the clock if one is given."""
+    """The section ``backtest`` of the configuration and the log of latencies that it names.
+
+    Another correction of the clock is taken if one is given.
+    """
     from pydantic import ValidationError
 
     from msray.cli.settings_file import load_settings
+    from msray.store.latency_log import with_log
 
-    said = load_settings(config).backtest
+    said = with_log(load_settings(config).backtest)
     if clock_correction_ms is None:
         return said
     try:
@@ -161,67 +176,3 @@ def _loaded(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _show(out: Output, report: "BacktestReport") -> None:
-    figures = report.as_dict()
-    _group(out, "instrument", report.by_instrument)
-    _group(out, "reason", report.by_reason)
-    out.table(("", "of those asked for", "share right", "interval", "all signals", "random times"), _precision(figures))
-    for line in _lines(report, figures):
-        out.line(line)
-
-
-def _group(out: Output, name: str, groups: "tuple[Group, ...]") -> None:
-    out.table(
-        (name, *_GROUP_COLUMNS),
-        [(g.name, g.trades, g.won, f"{g.net:.2f}", f"{g.mean_return:.3%}", f"{g.mean_seconds:.1f}") for g in groups],
-    )
-
-
-def _precision(figures: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            f"precision@{one['k']}",
-            str(one["k_used"]),
-            f"{one['precision']:.0%}",
-            f"{one['low']:.0%} to {one['high']:.0%}",
-            f"{one['base_rate']:.0%}",
-            _share(figures["random_precision"]),
-        )
-        for one in figures["precision_at_k"]
-    ]
-
-
-def _lines(report: "BacktestReport", figures: dict[str, Any]) -> list[str]:
-    lead, costs = figures["lead_time_s"], report.costs
-    if lead is None:
-        lead_line = (
-            f"lead time: nothing to say, {figures['moves']} moves of {report.result.config.profit_target_pct:.2%}"
-        )
-    else:
-        rival = lead["random"]
-        lead_line = (
-            f"moves of {report.result.config.profit_target_pct:.2%}: {figures['moves']}, "
-            f"warned of {lead['detection_rate']:.0%} (random alarms {rival['detection_rate']:.0%}), "
-            f"{lead['median_s']:.1f} s before (random {rival['median_s']:.1f} s)"
-        )
-    return [
-        f"{figures['events']:,} events in {report.seconds:,.0f} s; {figures['signals']} signals, {figures['orders']} "
-        f"orders, {figures['fills']} fills, {figures['trades']} trades, {figures['open_positions']} still open",
-        lead_line,
-        f"fees {costs.fees:.2f}, funding {costs.funding:.2f}, turnover {costs.turnover:,.0f}; largest drawdown "
-        f"{report.drawdown.depth:.2%}",
-        f"trials {figures['trials']}, {figures['different_trials']} of them different: the best "
-        f"{figures['best_trial_net_return']:+.3%}, DSR "
-        f"{_number(figures['dsr'])}, PBO {_number(figures['pbo'])}",
-        report.verdict,
-    ]
-
-
-def _share(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.0%}"
-
-
-def _number(value: float | None) -> str:
-    return "not defined" if value is None or math.isnan(value) else f"{value:.2f}"

@@ -11,7 +11,7 @@ from msray.cli.replay import show_progress
 from msray.errors import CorruptLogError
 
 if TYPE_CHECKING:
-    from msray.feeds.lake import Part
+    from msray.feeds.lake.part import Part
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def convert(
     that the lake has from the same files is left as it is; one that it has from others is an error, unless --replace
     is said.
     """
-    from msray.feeds.lake_convert import convert as write
+    from msray.feeds.convert import convert as write
     from msray.feeds.replay import open_replay
 
     out: Output = context.obj
@@ -54,7 +54,7 @@ def convert(
 @app.command("ls")
 def ls(context: typer.Context, lake: _Lake) -> None:
     """List the days of a lake: what they hold, from when to when, and how often the book became unknown."""
-    from msray.feeds.lake import find_parts
+    from msray.feeds.lake.part import find_parts
 
     out: Output = context.obj
     parts = find_parts([lake])
@@ -70,8 +70,8 @@ def verify(context: typer.Context, lake: _Lake) -> None:
     Checked are version and place of every part, page checksums, a digest of all records, counts, ids, the order of days
     and parts, and that no book stays crossed. To mend a day, remove its folder and convert its files again.
     """
-    from msray.feeds.lake import part_files
-    from msray.feeds.lake_check import check_lake
+    from msray.feeds.lake.check import check_lake
+    from msray.feeds.lake.part import part_files
 
     out: Output = context.obj
     total = sum(path.stat().st_size for path in part_files([lake]))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msray.cli.arguments import PATHS, names
+from msray.cli.live import keep_ray_quiet
 from msray.cli.output import Output
+from msray.cli.rehearsal import live_signals
 from msray.cli.taped import Recorded, time_of
 from msray.errors import FeedError, UsageError
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from msray.backtest import BacktestConfig
     from msray.backtest.scoring import SignalScore
     from msray.evaluation import FoldReport, LeadTimes, PredictionReport
+    from msray.store.prediction_table import GivenSignals
 
 _COLUMNS = ("figure", "value", "low", "high", "beside", "which is of", "rows")
 _COUNTS = ("test_rows", "train_rows", "purged_rows", "embargoed_rows", "threshold")
@@ -38,6 +41,12 @@ def evaluate(  # noqa: PLR0913 (a flag each)
     until: Annotated[str | None, typer.Option(help="Local time to stop at, as 2024-08-08T23:55:00Z.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Made by `msray calibrate`.")] = None,
+    live: Annotated[
+        str | None, typer.Option(metavar="SPEED", help="Have them found live, PATHS played so: 10x, 0.5, 1.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="The Ray cluster for --live; else one of its own.")
+    ] = None,
 ) -> None:
     """Judge signals or predictions: every figure with its interval, beside what needs no model.
 
@@ -46,20 +55,30 @@ def evaluate(  # noqa: PLR0913 (a flag each)
     `label` and `direction` (-1, 0, 1) and `score`, or `probability_down, probability_flat, probability_up`; and
     `begin_ns, end_ns` where labels last, which folds need. Both: signals of the file, by the recordings: columns
     `event_ns, score, direction`, and `instrument` where there are several.
+
+    With --live the signals are those that live detection on Ray finds: a simulator plays PATHS as Binance would, a
+    shard writes its raw log, and what that gives is judged by PATHS.
     """
     import numpy as np
 
     from msray.cli.settings_file import load_settings
     from msray.evaluation import evaluate_folds, evaluate_predictions
-    from msray.store.prediction_table import read_predictions
+    from msray.store.prediction_table import GivenSignals, read_predictions, read_signals
 
     out: Output = context.obj
     ks, score = _whole_numbers(k), None
     margins = {"purge_ns": _ns("purge", purge), "embargo_ns": _ns("embargo", embargo)}
     assumed = load_settings(config).backtest.model_copy(update={"seed": seed})
+    if live is not None and (predictions is not None or not paths):
+        raise UsageError("--live needs recordings to play, and finds the signals itself: name PATHS, no --predictions")
     if paths:
         recorded = Recorded(paths=paths, venue=venue, config=config, calibration=calibration)
-        score = _scored(out, recorded, predictions, assumed, time_of(until))
+        if live is None:
+            given = None if predictions is None else read_signals(predictions)
+        else:
+            keep_ray_quiet(context, out)
+            given = GivenSignals.of(live_signals(out, recorded, live, address))
+        score = _scored(out, recorded, given, assumed, time_of(until))
         table, left_out = score.signals.predictions, score.unjudged
     elif predictions is not None:
         table, left_out = read_predictions(predictions)
@@ -84,13 +103,11 @@ def evaluate(  # noqa: PLR0913 (a flag each)
 
 
 def _scored(
-    out: Output, recorded: Recorded, file: Path | None, config: "BacktestConfig", until_ns: int | None
+    out: Output, recorded: Recorded, given: "GivenSignals | None", config: "BacktestConfig", until_ns: int | None
 ) -> "SignalScore":
-    """The signals of recordings, or of a file, judged by the recordings."""
+    """The signals of recordings, or others, judged by the recordings."""
     from msray.backtest.scoring import read_market, score_markets, with_signals
-    from msray.store.prediction_table import read_signals
 
-    given = None if file is None else read_signals(file)
     tapes = recorded.tapes(out, recorded.open(), until_ns=until_ns)
     markets = [read_market(tape, config) for tape in tapes]
     if given is not None:

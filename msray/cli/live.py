@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,8 +57,7 @@ def live(  # noqa: PLR0913 (a flag each)
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
-    plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api)
-    plan = replace(plan, paper=settings.backtest if paper else None)
+    plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api, trades=paper)
     stays = until_end or seconds is not None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _alone(settings.state_dir), contextlib.ExitStack() as end:
@@ -133,7 +132,9 @@ def _plan(
     one_socket: bool,
     is_fast: bool,
     serves: bool,
+    trades: bool,
 ) -> "LivePlan":
+    from msray.backtest.config import check_funding
     from msray.cli.api import api_config
     from msray.cli.calibrations import calibrations_for
     from msray.feeds.listings import fetch_listings
@@ -142,6 +143,10 @@ def _plan(
     named = settings.instruments if instruments is None else tuple(names(instruments))
     if not named:
         raise UsageError("instruments must name at least one, got none", hint="--instruments, or in the configuration")
+    if trades and settings.backtest.latency.log is not None:
+        raise UsageError("backtest.latency.log knows nothing of times to come: --paper needs entry_ms and response_ms")
+    if trades:
+        check_funding(settings.backtest, named)
     api = api_config(settings, instruments=named) if serves else None
     listings = asyncio.run(fetch_listings(named, endpoint=endpoint or settings.endpoint))
     file = settings.detection.calibration.file
@@ -157,6 +162,7 @@ def _plan(
         raw_log=settings.raw_log_folder.resolve() if settings.raw_log.enabled else None,
         retention_hours=settings.raw_log.retention_hours,
         api=api,
+        paper=settings.backtest if trades else None,
     )
 
 
@@ -251,9 +257,10 @@ def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]])
     for one in paper:
         positions = ", ".join(f"{name} {size:g}" for name, size in one["positions"].items() if size) or "nothing"
         refused = "".join(f", {count} refused by {limit}" for limit, count in one["refusals"].items())
+        ended = "".join(f"; {one[why]}" for why in ("halted", "failed") if one[why])
         out.line(
             f"paper: {one['equity']:.2f} ({one['net_return']:+.3%}), holds {positions}; {one['orders']} orders, "
-            f"{one['fills']} fills, {one['trades']} trades{refused}" + (f"; {one['halted']}" if one["halted"] else "")
+            f"{one['fills']} fills, {one['trades']} trades{refused}{ended}"
         )
 
 

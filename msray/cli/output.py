@@ -69,9 +69,10 @@ class Output:
             return
         from rich import box
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Column, Table
 
-        table = Table(*columns, box=box.SIMPLE_HEAD)
+        name, *others = columns  # whatever has to give way, a row's name does not
+        table = Table(Column(name, no_wrap=True), *others, box=box.SIMPLE_HEAD)
         for row in rows:
             table.add_row(*map(_escaped, row))
         Console(file=self._stdout).print(table)

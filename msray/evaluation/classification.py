@@ -12,6 +12,7 @@ from msray.arguments import checked_numbers
 from msray.errors import UsageError
 from msray.evaluation.inputs import BINARY, DIRECTIONS, checked_labels, checked_weights, sklearn_metrics
 from msray.evaluation.reliability import reliability_diagram
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,8 @@ class ClassificationReport:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a label: columns as in :class:`ClassScore`, then ``predicted_as_...``, the row of the confusion."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         columns = {f"predicted_as_{one.label}": self.confusion[:, i] for i, one in enumerate(self.classes)}
         return pd.DataFrame([asdict(one) for one in self.classes]).assign(**columns)

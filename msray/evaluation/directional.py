@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msray.evaluation.inputs import DIRECTIONS, checked_labels
 from msray.evaluation.intervals import wilson_interval
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,8 @@ class DirectionalAccuracy:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a form, columns as in :class:`DirectionScore`."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         forms = {"moved": self.moved, "committed": self.committed, "all": self.all}
         return pd.DataFrame([asdict(one) for one in forms.values()], index=list(forms))

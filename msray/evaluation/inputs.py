@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msray.arguments import checked_array, checked_numbers, refuse_rows
 from msray.errors import UsageError
+from msray.extras import from_extra
 
 BINARY, DIRECTIONS = (0, 1), (-1, 0, 1)
 """The labels that are judged: no or yes; down, flat or up."""
@@ -48,8 +49,6 @@ def sklearn_metrics() -> ModuleType:
     UsageError
         If it is not installed.
     """
-    try:
+    with from_extra("research", "this measure"):
         from sklearn import metrics
-    except ImportError as error:
-        raise UsageError("this measure needs scikit-learn", hint="pip install 'msray[research]'") from error
     return metrics  # type: ignore[no-any-return]

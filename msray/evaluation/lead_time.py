@@ -12,6 +12,7 @@ from msray.arguments import checked_count, checked_number
 from msray.errors import UsageError
 from msray.evaluation.intervals import wilson_interval
 from msray.evaluation.watched import Times, Watched
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,8 @@ class LeadTimes:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a figure (detection_rate, median_s, restricted_mean_s): ``alarms``, ``random``, ``p_value``."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         rival = self.random
         return pd.DataFrame(

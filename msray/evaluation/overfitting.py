@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msray.arguments import checked_count, checked_numbers
 from msray.errors import UsageError
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,8 @@ class BacktestOverfitting:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a split: ``winner, in_sample, out_of_sample, logit``."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame({name: getattr(self, name) for name in self.__slots__})
 

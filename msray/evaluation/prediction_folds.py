@@ -12,6 +12,7 @@ from msray.evaluation.prediction_report import directional_figures, share_figure
 from msray.evaluation.predictions import Predictions
 from msray.evaluation.purged_cv import PurgedKFold
 from msray.evaluation.weighed import Measures
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,8 @@ class FoldReport:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a fold."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         counts = pd.DataFrame([asdict(one) for one in self.folds]).drop(columns="figures")
         return counts.join(pd.DataFrame([one.figures for one in self.folds]))

@@ -16,6 +16,7 @@ from msray.evaluation.intervals import wilson_interval
 from msray.evaluation.predictions import Predictions
 from msray.evaluation.ranking import precision_at_k
 from msray.evaluation.weighed import Measures
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,8 @@ class PredictionReport:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a figure."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame([asdict(one) for one in self.figures])
 

@@ -13,6 +13,7 @@ from msray.arguments import MOST_NS, checked_count, checked_numbers
 from msray.errors import UsageError
 from msray.evaluation.inputs import BINARY, checked_labels, checked_weights, sklearn_metrics
 from msray.evaluation.intervals import wilson_interval
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,8 @@ class Curve:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a corner: ``threshold`` and the two named columns."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame({"threshold": self.threshold, self.names[0]: self.x, self.names[1]: self.y})
 
@@ -104,7 +106,8 @@ class RankingReport:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a k, columns as in :class:`PrecisionAtK`."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame([asdict(at) for at in self.top])
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from msray.arguments import checked_count, checked_numbers
 from msray.errors import UsageError
 from msray.evaluation.inputs import BINARY, checked_labels, checked_weights
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,8 @@ class ReliabilityDiagram:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a bin."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame({"share": self.share, "probability": self.probability, "frequency": self.frequency})
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Protocol
 
 from msray.errors import FeedError, UsageError
+from msray.extras import from_extra
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -178,8 +179,6 @@ def packed_files(path: Path) -> list[PackedFile]:
 
 
 def _zstandard(path: Path) -> ModuleType:
-    try:
+    with from_extra("zstd", f"{path} is zstd and"):
         import zstandard
-    except ImportError:
-        raise UsageError(f"{path} is zstd, which needs a package", hint="pip install msray[zstd]") from None
     return zstandard

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable
 
-from msray.errors import UsageError
+from msray.extras import from_extra
 from msray.feeds.websocket import OPEN_S, Refused, Socket, Take, open_plain
 
 
@@ -36,10 +36,6 @@ async def dial(url: str, take: Take, *, is_fast: bool = False) -> Socket | Refus
 
 
 def _open_fast() -> Callable[[str, Take], Awaitable[Socket | Refused]]:
-    try:
+    with from_extra("fast", "the fast client"):
         from msray.feeds.websocket_fast import open_fast
-    except ImportError:
-        raise UsageError(
-            "the fast client needs picows, which is not installed", hint="pip install msray[fast]"
-        ) from None
     return open_fast

@@ -17,6 +17,7 @@ from msray.errors import FeedError, UsageError
 from msray.feeds.archive import find_archives
 from msray.feeds.compressed import FileBytes
 from msray.feeds.declared import declared
+from msray.feeds.lake.swap import mend
 from msray.feeds.line_reader import CHUNK_BYTES, LineReader
 from msray.feeds.lobster import find_lobster
 from msray.feeds.tardis import find_tardis
@@ -169,6 +170,8 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
         If a path is not there, the venue is not known, or an instrument is there in two ways.
     FeedError
         If a file that was named is no recording, or nothing is; it names file, line and reason.
+    UnavailableError
+        If a day of a lake was being replaced when that was cut short, and cannot be put in its place.
     """
     if venue is not None:
         find_venue(venue)
@@ -206,7 +209,7 @@ def _by_name(paths: Sequence[Path], venue: str | None) -> tuple[list[Group], set
         find_tardis,
     ]
     if any(path.absolute().match("day=*/part-*.parquet") for path in paths):  # what reads them takes a while to load
-        from msray.feeds.lake_reader import find_lake
+        from msray.feeds.lake.reader import find_lake
 
         finders.append(find_lake)
     if any(path.suffix == ".parquet" for path in paths):
@@ -259,6 +262,7 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
     """Every file once, and whether it was named itself."""
     seen: set[Path] = set()
     for path in paths:
+        mend(path)
         if not path.exists():
             raise UsageError(f"no such file or folder: {path}")
         found = sorted(path.rglob("*")) if path.is_dir() else [path]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from msray.errors import FeedError, UsageError
-from msray.feeds.lake import is_part
+from msray.feeds.lake.part import is_part
 from msray.prediction import Disconnected, LogEvent, Replayed
 from msray.venues import SHFE_COLUMNS, ShfeDecoder, shfe_instrument
 

@@ -1,12 +1,13 @@
 """Tapes of what was recorded: one replay, and a backtest has all it needs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from msray.backtest import Tape, TapeRecorder
+from msray.backtest import Learned, Tape, TapeRecorder
 from msray.detectors import Calibration
 from msray.features import column
 from msray.feeds.replay import Replay, drive
-from msray.prediction import DetectionConfig, Pipeline
+from msray.prediction import CalibrationTask, DetectionConfig, Pipeline
 
 
 def read_tapes(
@@ -27,7 +28,7 @@ def read_tapes(
     detection, calibrations
         The user's words, and the calibrations in force from the start, by instrument id.
     features
-        Names of the feature columns to keep beside the best prices.
+        Names of the feature columns to keep beside the best prices, those of the levels family included.
     until_ns, progress
         See :func:`~msray.feeds.replay.drive`.
 
@@ -38,12 +39,42 @@ def read_tapes(
     """
     columns = [column(name) for name in features]
     recorders = {instrument.id: TapeRecorder(instrument, columns) for instrument in replay.instruments}
+    solver = _NotingSolver(calibrations or {})
     pipeline = Pipeline(
         replay.instruments,
         detection,
         calibrations=calibrations,
+        solver=solver,
         sink=lambda name: recorders[name].rows,
         log=lambda name: recorders[name].folded,
     )
     drive(replay, pipeline, until_ns=until_ns, progress=progress)
-    return [recorder.take() for recorder in recorders.values()]
+    return [
+        replace(recorder.take(), learned=tuple(solver.learned.get(name, ()))) for name, recorder in recorders.items()
+    ]
+
+
+class _NotingSolver:
+    """Computes calibrations when they are asked for, and notes what they were learned from.
+
+    Parameters
+    ----------
+    known
+        Those that are in force from the beginning.
+    """
+
+    def __init__(self, known: Mapping[str, Calibration]) -> None:
+        self.learned = {
+            name: [Learned(begin_ns=one.first_ns, end_ns=one.last_ns, applied_ns=0)] for name, one in known.items()
+        }
+
+    def begin(self, task: CalibrationTask) -> None:
+        """Nothing to do yet."""
+
+    def finish(self, task: CalibrationTask) -> Calibration:
+        """See :meth:`~msray.prediction.Solver.finish`."""
+        found, words = task.solve(), task.detection
+        applied_ns = found.last_ns + words.calibration.delay_bars * words.bar_ms * 1_000_000
+        noted = Learned(begin_ns=found.first_ns, end_ns=found.last_ns, applied_ns=applied_ns)
+        self.learned.setdefault(task.instrument, []).append(noted)
+        return found

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msray.arguments import checked_array, checked_count, checked_fraction, checked_numbers, checked_times
 from msray.errors import UsageError
+from msray.extras import from_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,8 @@ class HorizonLabels:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a label: ``row, end_row, label, change``."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame({"row": self.row, "end_row": self.end_row, "label": self.label, "change": self.change})
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msray.arguments import MOST_FRACTION, checked_array, checked_duration_ns, checked_fraction, checked_whole
 from msray.errors import UsageError
+from msray.extras import from_extra
 from msray.labels import kernels as k
 from msray.labels.barriers import LEAST_WIDTH, Barriers, TargetBarriers, barrier_widths
 from msray.labels.prices import PricePath, Prices
@@ -77,7 +78,8 @@ class TripleBarrierLabels:
 
     def to_pandas(self) -> "pd.DataFrame":
         """One row a label: ``event, begin_ns, end_ns, side, barrier, label, gross_return``."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         return pd.DataFrame(
             {

@@ -6,12 +6,11 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from msray.api.state import InstrumentSnapshot
-from msray.backtest import BacktestConfig, PaperTrader, SignalFollower, warm_up_orders
+from msray.backtest import SignalFollower, warm_up_orders
 from msray.clock import Clock, SystemClock
 from msray.detectors import Calibration
 from msray.errors import FeedError, UnavailableError, UsageError
@@ -22,10 +21,12 @@ from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.recovery import settle, signals_again, unsettled
 from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
-from msray.market import Instrument, Signal
+from msray.market import Signal
 from msray.on_ray.holder import holder
+from msray.on_ray.paper import Paper
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack, shard_figures, snapshot_of
-from msray.prediction import DetectionConfig, Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
+from msray.prediction import Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
 from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import Batch, LeaseLostError, Receipt
 from msray.store.spool import Spool
@@ -38,51 +39,6 @@ LEASE_S = 30.0
 DRAIN_S = 10.0
 KEEP_ATTEMPTS, KEEP_PAUSE_S = 20, 0.5
 """Of storing a calibration, while the ledger is being started again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardPlan:
-    """What one shard is to do.
-
-    Attributes
-    ----------
-    name
-        Of the shard, and of its folder of the raw log.
-    instruments
-        Its instruments; each is in one shard only.
-    detection
-        The user's words.
-    calibrations
-        Made before, of any instruments; one that is not here comes from the ledger, or is made on the way.
-    endpoint
-        A simulator, ``http://host:port``; None for the venues themselves.
-    one_socket, is_fast, usual_interval_s
-        See :class:`~msray.feeds.live.WebSocketSource`.
-    raw_log
-        Folder under which the shard keeps its raw log; None keeps none, and then a crash may lose the signals of its
-        last moment.
-    retention_hours
-        How long segments are kept.
-    paper
-        What paper trading assumes; None trades nothing.
-    """
-
-    name: str
-    instruments: tuple[Instrument, ...]
-    detection: DetectionConfig = field(default_factory=DetectionConfig)
-    calibrations: tuple[Calibration, ...] = ()
-    endpoint: str | None = None
-    one_socket: bool = False
-    is_fast: bool = False
-    usual_interval_s: float = 0.0
-    raw_log: Path | None = None
-    retention_hours: float = 24.0
-    paper: BacktestConfig | None = None
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Ids of its instruments."""
-        return tuple(instrument.id for instrument in self.instruments)
 
 
 class ShardLedger(Protocol):
@@ -150,7 +106,7 @@ class FeedShard:
         self._calibrations: dict[str, Calibration] = {}
         self._metadata: dict[str, object] = {}
         self._log: RawLogWriter | None = None
-        self._paper: PaperTrader | None = None
+        self._paper: Paper | None = None
         self._not_recovered: list[str] = []
         self._updates = 0
         self._started_ns = 0
@@ -181,7 +137,7 @@ class FeedShard:
         self._spool = Spool(self._ledger.store, self._epochs, self._clock.sleep)
         solver = ThreadSolver(self._keep)
         if plan.paper is not None:
-            self._paper = PaperTrader(plan.instruments, plan.paper, SignalFollower(plan.paper))
+            self._paper = Paper(plan.instruments, plan.paper, SignalFollower)
         self._pipeline = Pipeline(
             plan.instruments,
             plan.detection,
@@ -209,9 +165,10 @@ class FeedShard:
                 await self._ledger.renew(self._epochs, 0.0)
         finally:
             solver.close()
+            await self._publish(self.update())  # what was found, whatever becomes of paper trading
             if self._paper is not None:
                 self._paper.finish()
-            await self._publish(self.update())
+                await self._publish(self.update())
 
     def update(self) -> ShardUpdate:
         """Everything there is to see of the shard now."""
@@ -392,6 +349,8 @@ class FeedShard:
             found.append(self._spool.problem)
         if self._stream is not None and self._stream.log_problem:
             found.append(self._stream.log_problem)
+        if self._paper is not None and (failed := self._paper.status().failed):
+            found.append(f"paper trading has ended: {failed}")
         if self._source is not None:
             links = self._source.connections
             found += [f"{one.url}: {one.state}, {one.reason}" for one in links if one.state != "open"]

@@ -15,18 +15,19 @@ from ray import serve
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.config import ApiConfig
-from msray.backtest import BacktestConfig, warm_up_orders
+from msray.backtest import BacktestConfig, check_queue, warm_up_orders
 from msray.detectors import Calibration
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
 from msray.on_ray.calls import answer_now
 from msray.on_ray.environment import free_port
-from msray.on_ray.feed_shard import LEASE_S, ShardPlan
+from msray.on_ray.feed_shard import LEASE_S
 from msray.on_ray.holder import is_gone, runs
 from msray.on_ray.ledger_actor import start_ledger
 from msray.on_ray.serving import start_api
 from msray.on_ray.session import API_APP, BOARD, LEDGER, NAMESPACE, SUPERVISOR, find
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.supervisor import start_supervisor
 from msray.prediction import DetectionConfig
 from msray.prediction.warm_up import warm_up
@@ -47,9 +48,9 @@ class LivePlan:
     detection
         The user's words.
     calibrations
-        Made before; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
+        Made before; see :class:`~msray.on_ray.shard_plan.ShardPlan`.
     endpoint, one_socket, is_fast
-        Of a simulator; see :class:`~msray.on_ray.feed_shard.ShardPlan`.
+        Of a simulator; see :class:`~msray.on_ray.shard_plan.ShardPlan`.
     symbols_per_shard
         Instruments in one process.
     raw_log, retention_hours
@@ -82,13 +83,15 @@ def start_live(plan: LivePlan) -> None:
     Raises
     ------
     UsageError
-        If there are no instruments, something is running on this cluster already, or somebody else detects one of the
-        instruments into this ledger; it names the holder.
+        If there are no instruments, something is running on this cluster already, somebody else detects one of the
+        instruments into this ledger (it names the holder), or paper trading is to know more than the venue tells.
     UnavailableError
         If somebody else writes the ledger; it names the holder.
     """
     if not plan.instruments:
         raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
+    if plan.paper is not None:
+        check_queue(plan.paper, plan.instruments)
     if plan.paper is not None and len(plan.instruments) > plan.symbols_per_shard:
         raise UsageError(
             f"paper trading needs its instruments in one shard, got {len(plan.instruments)} of them and "

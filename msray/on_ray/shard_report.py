@@ -147,6 +147,7 @@ def shard_figures(
     if paper is not None:
         put(families.PAPER_EQUITY, paper.equity)
         put(families.PAPER_HALTED, bool(paper.halted))
+        put(families.PAPER_FAILED, bool(paper.failed))
         put(families.PAPER_ORDERS, paper.orders)
         put(families.PAPER_FILLS, paper.fills)
         for name, size in paper.positions.items():

@@ -12,10 +12,11 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from msray.clock import SystemClock
 from msray.errors import UnavailableError
-from msray.on_ray.feed_shard import FeedShard, ShardPlan
+from msray.on_ray.feed_shard import FeedShard
 from msray.on_ray.ray_figures import RayFigures
 from msray.on_ray.remote_ledger import RemoteLedger
 from msray.on_ray.session import BOARD, SUPERVISOR, find, start_actor
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.shard_report import ShardUpdate
 from msray.on_ray.shared_gate import RemoteGate
 from msray.on_ray.supervision import Ending, Order, RunStatus, decide

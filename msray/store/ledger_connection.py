@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from msray.errors import UnavailableError, UsageError
+from msray.extras import from_extra
 
 Durability = Literal["full", "relaxed"]
 """``full``: an acknowledged signal survives a power cut. ``relaxed``: only the death of the process."""
@@ -78,10 +79,8 @@ def connect(url: sa.URL, *, durability: Durability = "full", is_writer: bool = F
     options += " -c synchronous_commit=off" if durability == "relaxed" else ""
     options += "" if is_writer else " -c default_transaction_read_only=on"
     settings = {"connect_timeout": _WAIT_S + 1, "tcp_user_timeout": 5000, "options": options}
-    try:
+    with from_extra("postgres", "a PostgreSQL ledger"):
         return sa.create_engine(url, connect_args=settings, pool_pre_ping=True, pool_timeout=_WAIT_S)
-    except ModuleNotFoundError as error:
-        raise UsageError("a PostgreSQL ledger needs psycopg", hint="pip install 'msray[postgres]'") from error
 
 
 @contextmanager

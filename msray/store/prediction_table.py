@@ -3,55 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from msray.backtest.follower import SIDES
+from msray.backtest.follower import SIDES, side_of
 from msray.errors import FeedError, UsageError
 from msray.evaluation import Predictions
+from msray.market import Signal
+from msray.store.columns import Column, need, read_columns
 
-Column = NDArray[Any]
 CHANCES = ("probability_down", "probability_flat", "probability_up")
 DIRECTION, LABEL, SCORE, PROBABILITY = "direction", "label", "score", "probability"
 SPANS = ("begin_ns", "end_ns")
-
-
-def read_columns(path: Path) -> dict[str, Column]:
-    """All columns of a file, by name; CSV where its name ends so, with a heading, else Parquet.
-
-    Raises
-    ------
-    UsageError
-        If it is not there.
-    FeedError
-        If it cannot be read.
-    """
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}")
-    try:
-        table = pa.csv.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise FeedError(f"{path} cannot be read: {str(error).splitlines()[0]}", hint="Parquet, or CSV") from error
-    kept = [name for name in table.column_names if not pa.types.is_nested(table.schema.field(name).type)]
-    return {name: _numpy(table.column(name)) for name in kept}
-
-
-def need(path: Path, columns: Mapping[str, Column], names: Sequence[str]) -> None:
-    """Refuse a file without one of these columns.
-
-    Raises
-    ------
-    FeedError
-        It names the column, and those there are.
-    """
-    for name in names:
-        if name not in columns:
-            raise FeedError(f"{path} must have a column {name}", hint=f"it has {', '.join(columns)}")
 
 
 def read_predictions(path: Path) -> tuple[Predictions, int]:
@@ -100,6 +64,16 @@ class GivenSignals:
     score: NDArray[np.float64]
     side: NDArray[np.int64]
     instrument: Column | None
+
+    @classmethod
+    def of(cls, signals: Sequence[Signal]) -> "GivenSignals":
+        """Those that our detectors found."""
+        return cls(
+            event_ns=np.array([one.event_ns for one in signals], np.int64),
+            score=np.array([one.score for one in signals], np.float64),
+            side=np.array([side_of(one) for one in signals], np.int64),
+            instrument=np.array([one.instrument for one in signals], object),
+        )
 
     def by_instrument(self, instruments: Sequence[str]) -> "list[GivenSignals]":
         """Those of each instrument.
@@ -174,11 +148,6 @@ def _predictions(path: Path, columns: Mapping[str, Column]) -> Predictions:
         is_probability=PROBABILITY in columns,
         spans=spans,
     )
-
-
-def _numpy(column: pa.ChunkedArray) -> Column:
-    values: Column = column.to_numpy()
-    return values
 
 
 def _is_null(column: Column) -> NDArray[np.bool_]:

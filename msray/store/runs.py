@@ -9,6 +9,7 @@
         fills.parquet     our fills
         signals.parquet   what the detectors raised
         report.html       the report for people
+        latency-*.parquet what orders took, where that was measured
 """
 
 import contextlib
@@ -29,10 +30,12 @@ import yaml
 from pydantic import BaseModel
 
 from msray.backtest.config import BacktestConfig
+from msray.backtest.latency_log import LatencyLog
 from msray.backtest.portfolio import Trade
 from msray.backtest.report import BacktestReport
 from msray.backtest.result import BacktestResult
-from msray.errors import ConfigError, UnavailableError, UsageError
+from msray.errors import ConfigError, FeedError, UnavailableError, UsageError
+from msray.store.latency_log import with_log, write_latency_log
 from msray.store.tables import SIGNAL_SCHEMA, TableWriter, signal_columns
 
 SCHEMA = "msray.run/1"
@@ -68,6 +71,13 @@ FILL_SCHEMA = pa.schema(
     ]
 )
 
+_FIGURES = {
+    *("verdict", "instruments", "events", "begin_ns", "end_ns", "signals", "orders", "fills", "trades"),
+    *("open_positions", "initial_capital", "final_equity", "net_return", "net_return_interval", "max_drawdown"),
+    *("trade_figures", "costs", "by_instrument", "by_reason", "halted", "precision_at_k", "random_precision"),
+    *("moves", "move_pct", "lead_time_s", "dsr", "pbo", "trials", "different_trials", "best_trial_net_return"),
+}
+"""What every run has."""
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _DIGEST = re.compile(r"[0-9a-f]{6,}")
 
@@ -92,6 +102,11 @@ class Run:
     folder: Path
     config: BacktestConfig
     metrics: Mapping[str, Any]
+
+    @property
+    def made(self) -> datetime:
+        """When, as its name says."""
+        return datetime.strptime(self.run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
 
 
 def new_run_id(now_ns: int, digest: str) -> str:
@@ -163,6 +178,9 @@ def write_run(
         for name, schema, columns in _tables(report.result):
             with TableWriter(partial / name, schema) as table:
                 table.append(columns)
+        log = report.result.config.latency.log
+        if isinstance(log, LatencyLog):
+            write_latency_log(partial / log.name, log)
         _sync(partial)
     return target
 
@@ -178,20 +196,26 @@ def read_run(folder: Path) -> Run:
     metrics = _read_json(folder / "metrics.json")
     if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
         raise ConfigError(f"{folder / 'metrics.json'} must be a document of schema {SCHEMA}")
+    if missing := sorted(_FIGURES - metrics.keys()):
+        raise ConfigError(f"{folder / 'metrics.json'} must have the figures of a run, has no {', '.join(missing)}")
     path = folder / "config.yaml"
     try:
         tree = yaml.safe_load(_read(path))
         config = BacktestConfig.model_validate(tree["backtest"])
     except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(f"{path} is no configuration of a backtest: {error}") from error
+    try:
+        config = with_log(config, folder)
+    except (UsageError, FeedError) as error:
+        raise ConfigError(str(error), hint=error.hint) from error
     return Run(run_id=folder.resolve().name, folder=folder, config=config, metrics=metrics)
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """Folders of the runs in a folder, the oldest first; empty where it is not there."""
+    """Folders of the runs in a folder, the oldest first; empty where it is not there. What is in them is not read."""
     if not folder.is_dir():
         return []
-    return sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and (one / "metrics.json").is_file())
+    return sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
 
 
 def _checked(run_id: str) -> str:

@@ -83,6 +83,7 @@ PAPER_REFUSALS = Family(
     "microstructure_paper_refusals_total", "counter", "Orders not sent, by the limit they would break.", ("limit",)
 )
 PAPER_HALTED = Family("microstructure_paper_halted", "gauge", "1 where the limits of loss have ended paper trading.")
+PAPER_FAILED = Family("microstructure_paper_failed", "gauge", "1 where an error has ended paper trading.")
 
 FAMILIES = (
     SIGNALS,
@@ -113,4 +114,5 @@ FAMILIES = (
     PAPER_FILLS,
     PAPER_REFUSALS,
     PAPER_HALTED,
+    PAPER_FAILED,
 )

@@ -4,7 +4,7 @@
 writes what they read.
 """
 
-from msray.venues.catalog import VENUES, find_venue, rule_of
+from msray.venues.catalog import VENUES, find_venue, rule_of, tells_orders
 from msray.venues.decoder import Decoded, Decoder, DecoderCounts, Refusal
 from msray.venues.encoder import Encoder
 from msray.venues.exact import Reason, RefusedError
@@ -57,6 +57,7 @@ __all__ = [
     "shfe_instrument",
     "split_lines",
     "tardis_venue",
+    "tells_orders",
     "venue_of",
     "without_time",
 ]

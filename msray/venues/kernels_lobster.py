@@ -1,4 +1,6 @@
 """LOBSTER's rows: text to whole numbers, and numbers to records."""
+# mypy: disable-error-code="no-any-return"
+# What a word of an array is, only the kernel knows.
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from msray.market import (
     GAP,
     MAX_SIZE,
     MAX_TICK,
+    ORDER,
     SELL,
     SNAPSHOT,
     TRADE,
@@ -19,6 +22,7 @@ from msray.market import (
 )
 from msray.venues import kernels_ranks as ranks
 from msray.venues.kernels_lines import find_new_line
+from msray.venues.kernels_orders import place_of
 from msray.venues.kernels_ranks import BOOK_ROW, EVENT_NS, I64, IS_KNOWN, LOCAL_NS, ROW, TRADES, Table, U
 from msray.venues.kernels_text import Bytes
 
@@ -26,16 +30,19 @@ COMMA, MINUS, POINT, RETURN = 44, 45, 46, 13
 MOST_DIGITS = 18
 DECIMALS = 9
 
-NS, TYPE, ORDER, SIZE, PRICE, SIDE = range(6)
+NS, TYPE, ORDER_ID, SIZE, PRICE, SIDE = range(6)
 """Columns of a message; the time is in nanoseconds after midnight."""
-VISIBLE, HIDDEN, CROSS, HALT = 4, 5, 6, 7
-"""Types of messages: executions, a cross, the halt of trading."""
+NEW, VISIBLE, HIDDEN, CROSS, HALT = 1, 4, 5, 6, 7
+"""Types of messages: a new order, executions, a cross, the halt of trading; between the first two, cancellations."""
 DAY_NS = 86_400_000_000_000
 UNREADABLE = -(2**63)
 
-MIDNIGHT, IS_HALTED = ranks.WORDS, ranks.WORDS + 1
+MIDNIGHT, IS_HALTED, ORDERS = ranks.WORDS, ranks.WORDS + 1, ranks.WORDS + 2
 """Words of the state, behind those of the ranks."""
-WORDS = IS_HALTED + 1
+WORDS = ORDERS + 1
+
+SEEN, SPARE = range(2)
+"""Rows of what is seen: at each price of the book the row since which it is in the ranks; room to move those."""
 
 FINE, BAD_MESSAGE, BAD_BOOK, BAD_TIME, BAD_TYPE, BAD_SIZE, BAD_PRICE, BAD_SIDE, BAD_LEVELS = range(9)
 SEQUENCE, CROSSED, CLOSED = int(GapReason.SEQUENCE), int(GapReason.CROSSED), int(GapReason.CLOSED)
@@ -103,7 +110,9 @@ def read_rows(
     books: Table,
     state: Table,
     last: Table,
+    seen: Table,
     stacks: Table,
+    orders: Table,
     messages: Messages,
     levels: Levels,
     refused: Table,
@@ -118,8 +127,12 @@ def read_rows(
         ``WORDS`` words that go from call to call; ``MIDNIGHT`` is in nanoseconds since 1970.
     last
         The row of the book that is known, ``4 * ranks`` words.
+    seen
+        ``(2, 4 * ranks)``: what else is known of that row, as said above.
     stacks
         ``(2, room)``: levels of each side that left the ranks, the nearest on top.
+    orders
+        Since which row each order stands, see ``kernels_orders.py``; room for ``n`` more than ``state[ORDERS]``.
     messages, levels
         Get the records: up to ``3 n + 1``, and ``(5 * ranks + 2) n`` with what is on the stacks.
     refused
@@ -143,6 +156,7 @@ def read_rows(
             m = ranks.lose(messages, m, n, state, SEQUENCE)
             continue
         kind = event[TYPE]
+        since = _since(event, last, seen, state, orders) if kind <= VISIBLE else I64(-1)
         if kind == HALT:
             if event[PRICE] == -1:
                 state[IS_HALTED] = 1
@@ -150,10 +164,10 @@ def read_rows(
             elif event[PRICE] == 1:
                 state[IS_HALTED] = 0
         elif kind == VISIBLE or kind == HIDDEN:
-            flags = (SELL if event[SIDE] == 1 else 0) if kind == VISIBLE else UNSIGNED
+            flags = ORDER | (SELL if event[SIDE] == 1 else 0) if kind == VISIBLE else UNSIGNED
             ranks.write_level(levels, n, event[SIZE], event[PRICE], flags)
             state[TRADES] += 1
-            m = ranks.write_message(messages, m, state, TRADE, state[TRADES], state[TRADES], -1, n, n + 1)
+            m = ranks.write_message(messages, m, state, TRADE, state[TRADES], state[TRADES], since, n, n + 1)
             n += 1
         if state[IS_HALTED] != 0:
             continue
@@ -164,15 +178,82 @@ def read_rows(
         if state[IS_KNOWN] == 0:
             n = ranks.write_book(book, state, levels, n)
             m = ranks.write_message(messages, m, state, SNAPSHOT, book.shape[0] // 4, state[ROW], -1, start, n)
+            seen[SEEN, :] = state[ROW]
         else:
             n = ranks.write_side(last, book, 0, state, stacks, levels, n)
             n = ranks.write_side(last, book, ASK, state, stacks, levels, n)
             if n == start:
                 continue
-            m = ranks.write_message(messages, m, state, DEPTH, state[BOOK_ROW] + 1, state[ROW], -1, start, n)
+            if kind > VISIBLE or not _is_its_doing(event, last, book, levels, start, n):
+                since = I64(-1)
+            m = ranks.write_message(messages, m, state, DEPTH, state[BOOK_ROW] + 1, state[ROW], since, start, n)
+            _see(last, seen, book, 0, state[ROW])
+            _see(last, seen, book, ASK, state[ROW])
         state[BOOK_ROW] = state[ROW]
         last[:] = book
     return m, n, bad
+
+
+@kernel
+def _column(book: Table, event: Table) -> int:
+    """Where the price of an event stands on its side of a row; -1 if it does not."""
+    for place in range(0 if event[SIDE] == -1 else 2, book.shape[0], 4):
+        if book[place] == event[PRICE] and book[place + 1] > 0:
+            return place
+    return -1
+
+
+@kernel
+def _since(event: Table, last: Table, seen: Table, state: Table, orders: Table) -> int:
+    """Since which row the order of an event stands; negative: that is not known, but it stood there by this row.
+
+    An order that nobody saw come was there when its level came into the ranks, or had come before.
+    """
+    order = event[ORDER_ID]
+    row = place_of(orders, order)
+    if event[TYPE] != NEW and order != 0 and orders[row, 0] == order:
+        return orders[row, 1]
+    since = state[ROW]
+    if event[TYPE] != NEW:
+        place = _column(last, event) if state[IS_KNOWN] == 1 else -1
+        since = -seen[SEEN, place] if place >= 0 else -since
+    if order != 0:
+        state[ORDERS] += orders[row, 0] == 0
+        orders[row, 0], orders[row, 1] = order, since
+    return since
+
+
+@kernel
+def _is_its_doing(event: Table, before: Table, book: Table, levels: Levels, start: int, end: int) -> bool:
+    """Whether the level of an event's order changed by its size; then it is marked among those that changed."""
+    was, here = _column(before, event), _column(book, event)
+    change = (book[here + 1] if here >= 0 else 0) - (before[was + 1] if was >= 0 else 0)
+    if change != (event[SIZE] if event[TYPE] == NEW else -event[SIZE]):
+        return False
+    for at in range(start, end):
+        level = levels[U(at)]
+        if level.tick == event[PRICE] and (level.flags & ASK) == (ASK if event[SIDE] == -1 else 0):
+            level.flags |= ORDER
+            return True
+    return False
+
+
+@kernel
+def _see(last: Table, seen: Table, book: Table, side: int, row: int) -> None:
+    """Since when each level of a new row is in the ranks."""
+    sign = 1 if side == ASK else -1
+    first = 0 if side == ASK else 2
+    width = book.shape[0]
+    i = first
+    for j in range(first, width, 4):
+        if book[j + 1] == 0:
+            break
+        while i < width and last[i + 1] > 0 and sign * last[i] < sign * book[j]:
+            i += 4
+        is_there = i < width and last[i + 1] > 0 and last[i] == book[j]
+        seen[SPARE, j] = seen[SEEN, i] if is_there else row
+    for j in range(first, width, 4):
+        seen[SEEN, j] = seen[SPARE, j]
 
 
 @kernel

@@ -22,6 +22,9 @@ What is made of them:
 - Types 4 and 5 are TRADE messages, each before the DEPTH message of its row; a sweep of ``n`` orders is ``n`` of them.
   The aggressor of a visible execution is opposite to the resting side. Hidden ones are ``UNSIGNED``, since NASDAQ may
   mask their side: they count in volume, and in no signed flow or spread.
+- The change that a new, cancelled or executed order made has the flag ``ORDER``, and so has its TRADE: ``prev_id`` is
+  the row in which it was added. One that was there before the day began, or came while its level was out of the ranks,
+  has the row in which that came into them, as a negative number: it is as old as that, or older.
 - A day begins with a GAP (``CLOSED``). A halt is one too, and the row that resumes trading a new SNAPSHOT; what the
   book did in between is not told. A row that cannot be believed, or whose book is crossed, is a GAP as well, and the
   next good row a SNAPSHOT.
@@ -37,6 +40,7 @@ from numpy.typing import NDArray
 from msray.errors import UnavailableError, UsageError
 from msray.market import LEVEL, MAX_SIZE, MAX_TICK, MESSAGE, Instrument, Records
 from msray.venues import kernels_lobster as k
+from msray.venues.kernels_orders import copy_orders
 from msray.venues.kernels_ranks import EVENT_NS, LOCAL_NS
 from msray.venues.kernels_text import Bytes
 from msray.venues.ranks import BOOK_COLUMNS, RankedBook
@@ -171,6 +175,8 @@ class LobsterDecoder:
         self.ranks = ranks
         self._book = RankedBook(ranks, k.WORDS)
         self._book.state[[k.MIDNIGHT, EVENT_NS, LOCAL_NS]] = midnight_ns(day)
+        self._seen = np.zeros((2, BOOK_COLUMNS * ranks), np.int64)
+        self._orders = np.zeros((1 << 12, 2), np.int64)
 
     @property
     def rows(self) -> int:
@@ -202,9 +208,16 @@ class LobsterDecoder:
             )
         book = self._book
         levels = np.zeros(book.room(rows) + rows, LEVEL)
+        most = 2 * (int(book.state[k.ORDERS]) + rows)
+        if most > len(self._orders):
+            orders = np.zeros((1 << most.bit_length(), 2), np.int64)
+            copy_orders(self._orders, orders)
+            self._orders = orders
         messages = np.zeros(3 * rows + 1, MESSAGE)
         refused = np.zeros((rows, 2), np.int64)
-        m, n, bad = k.read_rows(events, books, book.state, book.last, book.stacks, messages, levels, refused)
+        m, n, bad = k.read_rows(
+            events, books, book.state, book.last, self._seen, book.stacks, self._orders, messages, levels, refused
+        )
         told = [self._refused(row, reason, events, books) for row, reason in refused[:bad].tolist()]
         return Records(messages[:m].copy(), levels[:n].copy()), told
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from msray.backtest.config import SECOND, BacktestConfig, FundingRate, LatencyConfig, RiskConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.follower import SignalFollower
+from msray.backtest.paper import PaperTrader
 from msray.backtest.risk import Refusal
 from msray.backtest.strategy import Strategy
-from msray.errors import UsageError
+from msray.errors import UnknownNameError, UsageError
 from msray.market import OrderKind, ReportKind, Side
 from tests.backtest.made import (
     INSTRUMENT,
@@ -426,12 +427,22 @@ def test_a_venue_forgets_what_has_arrived():
     assert len(engine.desk.markets[X].venue._desk) < 20_000
 
 
-def test_funding_of_what_is_not_traded_is_nobodys():
-    paid = FundingRate(instrument="test:NOBODY", at_ns=SECOND, rate=0.01)
+def test_funding_of_what_is_not_traded_is_refused_with_the_nearest_name():
+    paid = FundingRate(instrument="test:XX", at_ns=SECOND, rate=0.01)
 
-    result = BacktestingEngine(replace_config(EXACT, funding=(paid,)), Strategy()).run([_market(depth(2 * SECOND))])
+    with pytest.raises(UnknownNameError, match=r"unknown instrument of backtest.funding 'test:XX'") as caught:
+        BacktestingEngine(replace_config(EXACT, funding=(paid,)), Strategy()).run([_market(depth(2 * SECOND))])
 
-    assert result.final_equity == EXACT.initial_capital
+    assert caught.value.hint == "did you mean 'test:X'?"
+
+
+def test_on_paper_payments_of_what_others_trade_are_left_out():
+    payments = [FundingRate(instrument=name, at_ns=SECOND, rate=0.01) for name in ("test:NOBODY", X)]
+    config = replace_config(EXACT, funding=tuple(payments))
+
+    PaperTrader([INSTRUMENT], config, Strategy()).turn()
+
+    assert config.for_some([X]).funding == (payments[1],)
 
 
 def test_an_entry_on_its_way_when_trading_ends_is_left_when_it_has_come():

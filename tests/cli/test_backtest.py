@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from msray.store.latency_log import read_latency_log
+from msray.store.runs import read_run
 from tests.cli.conftest import Msray
 
 WORDS = """
@@ -71,11 +73,63 @@ def test_the_configuration_of_a_run_gives_the_run_again(msray: Msray, recording:
     assert second == first
 
 
+def test_latencies_that_were_measured_repeat_from_the_folder_of_a_run(
+    msray: Msray, recording: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "desk").mkdir()
+    rows = [f"{1_723_161_300_000_000_000 + second * 10**9},{second * 10**7},5000000" for second in range(60)]
+    (tmp_path / "desk" / "log.csv").write_text("\n".join(["sent_ns,entry_ns,response_ns", *rows]) + "\n")
+    (tmp_path / "desk" / "msray.yaml").write_text(WORDS + "  latency: {log: log.csv}\n")
+
+    plain = msray("backtest", recording, "--json").document["data"]
+    first = msray("backtest", recording, "--json", "--config", "desk/msray.yaml").document["data"]
+    (tmp_path / "desk" / "log.csv").unlink()
+    folder = Path(first["run_folder"])
+    again = msray("backtest", recording, "--json", "--config", folder / "config.yaml", "--runs", "two")
+
+    second = again.document["data"]
+    assert first["net_return"] != plain["net_return"]
+    assert any("latencies were measured in" in problem for problem in first["problems"])
+    assert Path(second.pop("run_folder")).name[-6:] == Path(first.pop("run_folder")).name[-6:]
+    assert second == first
+    assert read_run(folder).config.latency.log == read_latency_log(*folder.glob("latency-*.parquet"))
+
+
+def test_funding_of_what_was_not_recorded_is_refused_before_anything_is_read(
+    msray: Msray, recording: Path, tmp_path: Path
+) -> None:
+    payment = "{instrument: binance_usdm:BTCUSD, at_ns: 1, rate: 0.0001}"
+    (tmp_path / "msray.yaml").write_text(f"backtest: {{funding: [{payment}]}}\n")
+
+    said = msray("backtest", recording)
+
+    assert said.code == 2
+    assert "unknown instrument of backtest.funding 'binance_usdm:BTCUSD'" in said.err
+    assert "did you mean 'binance_usdm:BTCUSDT'?" in said.err
+
+
+def test_a_log_of_latencies_that_is_not_there_is_said_at_once(msray: Msray, tmp_path: Path) -> None:
+    (tmp_path / "msray.yaml").write_text("backtest: {latency: {log: log.csv}}\n")
+
+    said = msray("backtest", "nothing.gz")
+
+    assert (said.code, "there is no file" in said.err, "log.csv" in said.err) == (2, True, True)
+
+
 def test_a_person_reads_tables_and_one_plain_sentence(msray: Msray, recording: Path) -> None:
     said = msray("backtest", recording)
 
     lines = said.out.splitlines()
-    assert lines[0].split("\t")[:3] == ["instrument", "trades", "won"]
+    headings = [line.split("\t")[0] for line in lines]
+    assert [name for name in ("instrument", "reason", "summary") if name in headings] == [
+        "instrument",
+        "reason",
+        "summary",
+    ]
+    totals = [line.split("\t")[1:5] for line in lines if line.startswith("TOTAL")]
+    assert len(totals) == 2
+    assert totals[0] == totals[1]
+    assert any(line.startswith("largest drawdown\t0.") for line in lines)
     assert lines[-1].startswith("The edge is negative: ")
 
 
@@ -128,6 +182,16 @@ def test_a_percentage_that_should_be_a_fraction_is_refused_by_name(
 
     assert said.code == 2
     assert f"backtest.{key}" in said.err
+
+
+def test_an_exact_queue_is_refused_before_a_recording_without_order_ids_is_read(msray: Msray, recording: Path) -> None:
+    Path("msray.yaml").write_text(WORDS + "  queue: {model: fifo}\n")
+
+    said = msray("backtest", recording)
+
+    assert said.code == 2
+    assert "queue.model must be risk_averse, power or logarithm for binance_usdm:BTCUSDT, got fifo" in said.err
+    assert "LOBSTER" in said.err
 
 
 @pytest.mark.ray

@@ -14,6 +14,12 @@ from tests.cli.conftest import Msray
         (("--until-end",), {}, "usage", "--until-end needs an --endpoint"),
         (("--instruments", "BTCUSDT"), {}, "usage", "instrument must look like venue:SYMBOL"),
         (
+            ("--instruments", "binance_usdm:BTCUSDT", "--paper"),
+            {"MSRAY_BACKTEST__LATENCY__LOG": "log.csv"},
+            "usage",
+            "backtest.latency.log knows nothing of times to come",
+        ),
+        (
             ("--instruments", "binance_usdm:BTCUSDT"),
             {"MSRAY_API__HOST": "0.0.0.0"},
             "config",
@@ -37,3 +43,12 @@ def test_what_cannot_run_is_refused_and_leaves_nothing(
     assert (said.code, said.document["error"]["code"]) == (2, code)
     assert said.document["error"]["message"].startswith(says)
     assert not list(Path.cwd().iterdir())
+
+
+def test_funding_of_what_is_not_watched_is_refused_on_paper(msray: Msray) -> None:
+    payment = "{instrument: binance_usdm:BTCUSD, at_ns: 1, rate: 0.0001}"
+    Path("msray.yaml").write_text(f"instruments: [binance_usdm:BTCUSDT]\nbacktest: {{funding: [{payment}]}}\n")
+
+    said = msray("live", "--paper", "--json")
+
+    assert (said.code, said.document["error"]["hint"]) == (2, "did you mean 'binance_usdm:BTCUSDT'?")

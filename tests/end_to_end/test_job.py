@@ -1,4 +1,4 @@
-"""Live detection and a backtest as Ray jobs, from a fresh clone."""
+"""Live detection, its evaluation and a backtest as Ray jobs, from a fresh clone."""
 
 import json
 import os
@@ -7,15 +7,20 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from msray.on_ray.environment import free_port
-from tests.end_to_end.running import REPOSITORY, environment, family, get, kill, simulator
+from tests.end_to_end.running import REPOSITORY, environment, family, get, kill, msray, simulator
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 NAME = "binance_usdm:AAAUSDT"
+WORDS = """
+detection: {bar_ms: 100, arl0: 200, calibration: {bars: 600, delay_bars: 300}}
+backtest: {profit_target_pct: 0.0005, stop_loss_pct: 0.0003, max_holding_seconds: 20, clock_correction_ms: 1300}
+"""
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -57,6 +62,31 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         process.wait()
 
 
+def recording(data_dir: Path) -> Path:
+    return data_dir.resolve() / "binance_2024-08-08_multi_venue" / "usdm" / "btcusdt_20240808.gz"
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What a job printed with ``--json``, between words of Ray's."""
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (found,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"schema"'))
+    data: dict[str, Any] = found["data"]
+    return data
+
+
+def test_what_live_detection_finds_in_a_recording_is_judged_as_what_a_replay_finds(
+    head: Head, data_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "msray.yaml").write_text(WORDS)
+    words = (str(recording(data_dir)), "--config", str(tmp_path / "msray.yaml"), "--json")
+
+    data = document(head.submit("jobs/detect_and_evaluate.py", "--live", "max", *words))
+
+    assert data == msray(tmp_path, "evaluate", *words)["data"]
+    assert data["rows"] > 10
+    assert data["lead_time"]["random"]["draws"] == 1000
+
+
 def test_a_job_starts_what_goes_on_after_it(head: Head) -> None:
     with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
         done = head.submit("jobs/live.py", "--instruments", NAME, "--endpoint", endpoint)
@@ -69,14 +99,15 @@ def test_a_job_starts_what_goes_on_after_it(head: Head) -> None:
         assert (Path(head.environment["MSRAY_STATE_DIR"]) / "ledger.db").exists()
 
 
-def test_a_backtest_is_a_job(head: Head, data_dir: Path) -> None:
-    recording = data_dir.resolve() / "binance_2024-08-08_multi_venue" / "usdm" / "btcusdt_20240808.gz"
+def test_a_backtest_is_a_job_that_says_what_it_says_without_one(head: Head, data_dir: Path, tmp_path: Path) -> None:
+    words = (str(recording(data_dir)), "--clock-correction-ms", "1300", "--json")
 
-    done = head.submit("jobs/backtest.py", str(recording), "--clock-correction-ms", "1300", "--json")
+    data = document(head.submit("jobs/backtest.py", *words))
 
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    (document,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"schema"'))
-    assert document["data"]["trials"] == 27
+    expected = msray(tmp_path, "backtest", *words)["data"]
+    assert data.pop("run_folder") != expected.pop("run_folder")
+    assert data == expected
+    assert data["trials"] == 27
 
 
 def _switches() -> dict[str, str]:

@@ -18,7 +18,7 @@ from msray.feeds.recovery import unsettled
 from msray.feeds.replay import drive, open_replay
 from msray.feeds.tapes import read_tapes
 from msray.market import UNCALIBRATED, Instrument, Signal
-from msray.on_ray.feed_shard import ShardPlan
+from msray.on_ray.shard_plan import ShardPlan
 from msray.prediction import CalibrationConfig, DetectionConfig, Pipeline
 from msray.prediction.warm_up import warm_up
 from msray.simulator.faults import FaultPlan

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from msray.feeds import lake_part
-from msray.feeds.lake import Part, Source, find_parts
-from msray.feeds.lake_writer import LakeWriter, WrittenDay
+from msray.feeds.lake import part_writer
+from msray.feeds.lake.part import Part, Source, find_parts
+from msray.feeds.lake.writer import LakeWriter, WrittenDay
 from msray.market import (
     DEPTH,
     GAP,
@@ -82,7 +82,7 @@ def write_lake(
 def small_parts(monkeypatch: Any, messages: int = 8) -> None:
     """Let parts and row groups be full soon."""
     for name in ("PART_MESSAGES", "GROUP_MESSAGES"):
-        monkeypatch.setattr(lake_part, name, messages if name == "PART_MESSAGES" else 3)
+        monkeypatch.setattr(part_writer, name, messages if name == "PART_MESSAGES" else 3)
 
 
 def heads(lake: Path) -> list[Part]:

@@ -8,8 +8,8 @@ import pytest
 
 from msray.errors import FeedError, UsageError
 from msray.feeds.archive import find_archives
-from msray.feeds.lake import find_parts, read_part
-from msray.feeds.lake_convert import RecordsOf, convert
+from msray.feeds.convert import RecordsOf, convert
+from msray.feeds.lake.part import find_parts, read_part
 from msray.feeds.replay import open_replay
 from msray.market import GAP, SELL, TRADE, Records, concatenate
 from msray.prediction import Disconnected

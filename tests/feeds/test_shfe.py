@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from msray.errors import FeedError, UsageError
-from msray.feeds.lake_check import check_lake
-from msray.feeds.lake_convert import convert
+from msray.feeds.convert import convert
+from msray.feeds.lake.check import check_lake
 from msray.feeds.replay import drive, open_replay
 from msray.feeds.shfe import CHUNK_ROWS, find_shfe
 from msray.feeds.tapes import read_tapes

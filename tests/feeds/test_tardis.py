@@ -8,8 +8,8 @@ import pytest
 
 from msray.errors import FeedError, UsageError
 from msray.feeds import tardis
-from msray.feeds.lake_check import check_lake
-from msray.feeds.lake_convert import convert
+from msray.feeds.convert import convert
+from msray.feeds.lake.check import check_lake
 from msray.feeds.replay import drive, open_replay
 from msray.feeds.tardis import find_tardis
 from msray.market import ASK, DEPTH, GAP, REGRID, SELL, SNAPSHOT, TRADE, UNSIGNED, GapReason, Records, concatenate

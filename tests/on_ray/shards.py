@@ -10,7 +10,8 @@ from msray.detectors import Calibration
 from msray.errors import UnavailableError
 from msray.feeds.halts import SILENCE_S
 from msray.market import Signal
-from msray.on_ray.feed_shard import FeedShard, ShardPlan
+from msray.on_ray.feed_shard import FeedShard
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack
 from msray.store.ledger_records import Batch, Receipt, SignalQuery
 from msray.store.ledger_store import LedgerStore

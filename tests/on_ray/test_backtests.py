@@ -23,6 +23,8 @@ from msray.backtest import (
     make_stage,
     span_of,
 )
+from msray.backtest.config import SECOND, LatencyConfig
+from msray.backtest.latency_log import LatencyLog
 from msray.errors import UnavailableError, UsageError
 from msray.on_ray import session
 from msray.on_ray.backtests import run_all_on_ray, run_on_ray
@@ -114,7 +116,10 @@ def test_a_grid_on_ray_gives_what_it_gives_in_one_process(cluster: None, expecte
 
 
 def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(cluster: None) -> None:
-    config = BacktestConfig(profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=15.0)
+    log = LatencyLog(span_of([TAPE]), [0, SECOND], [SECOND, 0])
+    config = BacktestConfig(
+        profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=15.0, latency=LatencyConfig(log=log)
+    )
     ran: list[BacktestResult] = []
 
     def run(*words: object) -> list[BacktestResult]:

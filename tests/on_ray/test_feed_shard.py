@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from msray.backtest import BacktestConfig, Desk, SignalFollower
 from msray.clock import SystemClock
 from msray.errors import UsageError
 from msray.feeds import segment
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.recovery import signals_again, unsettled
-from msray.market import Instrument
-from msray.on_ray.feed_shard import ShardPlan
+from msray.market import Instrument, Signal
 from msray.on_ray.holder import holder
+from msray.on_ray.paper import Paper
+from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.shard_report import STATES, unpack
 from msray.prediction import Requested
 from msray.prediction.warm_up import warm_up
@@ -247,3 +249,49 @@ async def test_a_raw_log_that_somebody_else_writes_is_refused(endpoint: str, led
             await asyncio.wait_for(asyncio.shield(one.task), 20)
     with contextlib.suppress(OSError):
         writer.close()
+
+
+class Failing(SignalFollower):
+    """Raises when the first signal has come."""
+
+    def on_signal(self, signal: Signal, desk: Desk) -> None:
+        raise RuntimeError("a strategy of one's own")
+
+
+async def test_paper_trading_that_fails_ends_alone_and_is_seen(
+    endpoint: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("msray.on_ray.feed_shard.SignalFollower", Failing)
+    trading = replace(plan(endpoint, tmp_path), paper=BacktestConfig(max_feed_delay_s=0.05))
+
+    async with running(trading, ledger) as one:
+        await one.until(lambda: one.updates and (paper := one.updates[-1].status.paper) and paper.failed)
+        found = len(ledger.signals())
+        await one.until(lambda: len(ledger.signals()) > found + 3)
+        await one.stop()
+
+    last = one.updates[-1]
+    reason = "RuntimeError: a strategy of one's own (on_signal, line "
+    assert last.status.paper is not None
+    assert last.status.paper.failed.startswith(reason)
+    assert last.status.paper.equity == 10_000.0
+    assert [text for text in problems(one) if text.startswith(f"paper trading has ended: {reason}")]
+    assert last.sample["microstructure_paper_failed"] == {(): (1.0,)}
+    assert last.sample["microstructure_paper_halted"] == {(): (0.0,)}
+    (logged,) = [record for record in caplog.records if record.name == "msray.on_ray.paper"]
+    assert "a strategy of one's own" in str(logged.exc_info)
+    assert unsettled(tmp_path / "shard-0") == {}
+
+
+async def test_what_was_found_is_published_before_paper_trading_is_brought_to_its_end(
+    endpoint: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(Paper, "finish", lambda self: told.append(len(one.updates)))
+
+    async with running(replace(plan(endpoint, tmp_path), paper=BacktestConfig()), ledger) as one:
+        await one.until(lambda: len(ledger.signals()) > 3)
+        await one.stop()
+
+    assert one.updates[told[0] - 1].status.signals_stored == len(ledger.signals())
+    assert len(one.updates) == told[0] + 1

@@ -82,6 +82,7 @@ def test_figures_are_json_that_everybody_can_read(run: Path, made: tuple[Backtes
     assert metrics["verdict"] == made[0].verdict
     assert read_run(run).metrics == metrics
     assert read_run(run).run_id == RUN_ID
+    assert f"{read_run(run).made:%Y-%m-%d %H:%M:%S%z}" == "2024-08-08 23:54:16+0000"
 
 
 def test_what_is_undefined_is_null(tmp_path: Path) -> None:
@@ -194,8 +195,8 @@ def test_runs_are_listed_from_the_oldest_and_nothing_else_is(run: Path) -> None:
     older = run.with_name("20230101-000000-abcdef")
     shutil.copytree(run, older)
     run.with_name(".20240808-235416-aaaaaa.1-00.partial").mkdir()
-    run.with_name("20240808-235416-bbbbbb").mkdir()
-    (run.parent / "notes.txt").write_text("")
+    (run.parent / "20240808-235416-bbbbbb").write_text("")
+    (run.parent / "notes").mkdir()
 
     assert list_runs(run.parent) == [older, run]
     assert list_runs(run.parent / "missing") == []
@@ -208,6 +209,7 @@ def test_runs_are_listed_from_the_oldest_and_nothing_else_is(run: Path) -> None:
         ("metrics.json", "{", "is no JSON"),
         ("metrics.json", "[]", "must be a document of schema"),
         ("metrics.json", '{"schema": "msray.run/2"}', "must be a document of schema"),
+        ("metrics.json", '{"schema": "msray.run/1"}', "must have the figures of a run, has no begin_ns, "),
         ("config.yaml", None, "No such file"),
         ("config.yaml", "", "is no configuration"),
         ("config.yaml", "a: [", "is no configuration"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msray.backtest.page import facts, judged, trading
+from msray.backtest.page import facts, judged, learning, trading
 from msray.backtest.page import words as words
 from msray.backtest.page.html import Markup, element, from_user, together
 from msray.backtest.page.key import key_figures
@@ -74,7 +74,7 @@ def _sections(shown: Shown) -> list[tuple[str, str, Markup]]:
         ("signals", "Signals", judged.signals(shown)),
         ("trials", "Trials and overfitting", judged.trials(shown)),
         ("book", "Order book around the largest trade", trading.book(shown)),
-        ("folds", "Folds", judged.folds(shown)),
+        ("learned", "What was learned when", learning.learned(shown)),
         ("sources", "Recordings, orders and assumptions", together(about)),
     ]
 

@@ -1,15 +1,10 @@
-"""What a report shows of its own worth: signals beside chance, the backtest beside other trials, folds."""
+"""What a report shows of its own worth: signals beside chance, the backtest beside other trials."""
 
 from msray.backtest.page import words as words
 from msray.backtest.page.bars import lead_chart, overfitting_chart, precision_chart, trials_chart
-from msray.backtest.page.folds import fold_diagram, fold_legend
 from msray.backtest.page.html import Markup, element, table, together, undefined
 from msray.backtest.page.key import NEVER_MOVED, NONE_TRADED, NOT_JUDGED, no_lead
-from msray.backtest.page.shown import Shown, figure, note, pair, twice
-from msray.evaluation import PurgedKFold
-
-LEAST_LABELS = 10
-"""Fewer judged signals are not parted into folds."""
+from msray.backtest.page.shown import Shown, figure, note, pair
 
 
 def signals(shown: Shown) -> Markup:
@@ -103,19 +98,3 @@ def _overfitting(shown: Shown) -> Markup:
         f"It loses in the other half in {words.percent(overfitting.probability_of_loss)}."
     )
     return together([title, figure(told, overfitting_chart(overfitting))])
-
-
-def folds(shown: Shown) -> Markup:
-    """How the judged signals would be parted for cross-validation."""
-    spans = shown.report.signals.spans
-    if len(spans) < LEAST_LABELS:
-        return note(undefined(f"fewer than {LEAST_LABELS} judged signals"))
-    splitter = PurgedKFold(spans)
-    rows = []
-    for number in range(splitter.get_n_splits()):
-        one = splitter.describe(number)
-        counts = one.train_rows, one.test_rows, one.purged_rows, one.embargoed_rows
-        rows.append((str(number + 1), *(f"{count:,}" for count in counts)))
-    told = "How a model of these signals has to be cross-validated: a row is a fold, each label drawn where it begins."
-    drawing = figure(told, fold_legend(), twice(lambda width: fold_diagram(width, spans, splitter)))
-    return together([drawing, table("Labels in each fold", ("fold", "train", "test", "purged", "embargo"), rows)])

@@ -60,8 +60,9 @@ text.own,text.rival,text.gain,text.loss{fill:currentColor}
 text.ours{fill:var(--text);font-weight:600}
 .signal{fill:var(--text);stroke:var(--back)}
 .gap{fill:var(--axis);fill-opacity:.3}
-.train{fill:var(--own);fill-opacity:.55}.test{fill:var(--rival)}.purged{fill:var(--slow)}.embargoed{fill:var(--gain)}
-.unused{fill:var(--axis)}
+.train,.learned{fill:var(--own);fill-opacity:.55}.test,.applied{fill:var(--rival)}.purged,.delayed{fill:var(--slow)}
+.embargoed{fill:var(--gain)}.held_out{fill:var(--loss)}.traded{fill:var(--text)}
+.unused,.unlearned{fill:var(--axis)}
 image{image-rendering:pixelated}
 footer{margin-top:3rem;color:var(--muted);font-size:.84rem}
 @media screen and (max-width:40rem){body{padding:1rem .8rem 3rem}.wide{display:none}.narrow{display:block}

@@ -27,7 +27,7 @@ from tests.backtest.planted import leaning_market
 SECOND = 1_000_000_000
 EXITS = {"profit_target_pct": 0.002, "stop_loss_pct": 0.0015, "max_holding_seconds": 15.0}
 CONFIG = BacktestConfig(fee_rate=0.0002, **EXITS)
-SECTIONS = ["equity", "prices", "trades", "costs", "signals", "trials", "book", "folds", "sources"]
+SECTIONS = ["equity", "prices", "trades", "costs", "signals", "trials", "book", "learned", "sources"]
 VOID = {"meta", "br"}
 HOSTILE = "</td><script>alert('x')</script>\"onload=\x00\ud800\u202e&amp;"
 HOSTILE_SYMBOL = "<img\"onerror='alert(1)'>&amp;\u202e"

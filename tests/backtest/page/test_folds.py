@@ -1,11 +1,9 @@
-"""The diagram of folds shows the roles that a splitter gives."""
-
-import re
+"""The rows of folds have the roles that a splitter gives."""
 
 import numpy as np
 import pytest
 
-from msray.backtest.page.folds import KINDS, MOST_FOLDS, fold_diagram
+from msray.backtest.page.folds import COLUMNS, KINDS, MOST_FOLDS, fold_rows
 from msray.evaluation import CombinatorialPurgedCV, PurgedKFold, PurgedWalkForward, Role
 
 SECOND = 1_000_000_000
@@ -16,48 +14,41 @@ def spans(count, lasts_s=30, every_s=10):
     return np.column_stack([begin, begin + lasts_s * SECOND])
 
 
-def bars(drawing):
-    """(kind, x, width, y) of every bar."""
-    found = re.findall(r'<rect class="(\w+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', drawing)
-    return [(kind, float(x), float(width), float(y)) for kind, x, y, width in found]
-
-
 @pytest.mark.parametrize("splitter", [PurgedKFold, PurgedWalkForward, CombinatorialPurgedCV])
-def test_every_role_that_a_splitter_gives_is_drawn(splitter):
-    made = splitter(spans(60))
+def test_every_label_has_the_kind_of_its_role(splitter):
+    labels = spans(60)
+    made = splitter(labels)
 
-    drawn = bars(fold_diagram(980.0, spans(60), made))
+    for split, (_, row) in enumerate(fold_rows(labels, made)):
+        kinds = [next(one.kind for one in row if one.begin_ns <= begin < one.end_ns) for begin in labels[:, 0].tolist()]
+        assert kinds == [KINDS[Role(role)] for role in made.roles(split).tolist()]
 
-    given = {KINDS[Role(role)][0] for split in range(made.get_n_splits()) for role in made.roles(split).tolist()}
-    assert {kind for kind, *_ in drawn} == given
 
-
-def test_a_bar_begins_where_its_first_label_does_and_folds_cover_the_whole_time():
+def test_a_span_begins_where_its_first_label_does_and_rows_cover_the_whole_time():
     labels = spans(50)
-    splitter = PurgedKFold(labels, 5, purge_ns=0, embargo_ns=20 * SECOND)
 
-    drawn = bars(fold_diagram(980.0, labels, splitter))
+    rows = fold_rows(labels, PurgedKFold(labels, 5, purge_ns=0, embargo_ns=20 * SECOND))
 
-    left, right = min(x for _, x, _, _ in drawn), max(x + width for _, x, width, _ in drawn)
-    scale = (right - left) / ((labels[-1, 1] - labels[0, 0]) / SECOND)
-    tests = sorted((x for kind, x, _, _ in drawn if kind == "test"))
-    assert tests == pytest.approx([left + scale * at for at in (0, 100, 200, 300, 400)], abs=0.1)
-    assert sum(width for *_, width, _ in drawn) == pytest.approx(5 * (right - left), abs=2)
+    tests = [one.begin_ns for _, row in rows for one in row if one.kind == "test"]
+    assert tests == [at * SECOND for at in (0, 100, 200, 300, 400)]
+    for _, row in rows:
+        assert [one.end_ns for one in row[:-1]] == [one.begin_ns for one in row[1:]]
+        assert (row[0].begin_ns, row[-1].end_ns) == (0, int(labels[-1, 1]))
 
 
 def test_the_order_of_labels_does_not_matter():
     labels = spans(40)
     shuffled = labels[np.random.default_rng(1).permutation(40)]
 
-    assert fold_diagram(400.0, labels, PurgedKFold(labels)) == fold_diagram(400.0, shuffled, PurgedKFold(shuffled))
+    assert fold_rows(labels, PurgedKFold(labels)) == fold_rows(shuffled, PurgedKFold(shuffled))
 
 
-def test_many_labels_and_folds_make_a_drawing_of_bounded_size():
+def test_many_labels_and_folds_make_rows_of_bounded_size():
     labels = spans(20_000, lasts_s=1, every_s=3)
     splitter = CombinatorialPurgedCV(labels, 10, 3)
 
-    drawn = fold_diagram(980.0, labels, splitter)
+    rows = fold_rows(labels, splitter)
 
     assert splitter.get_n_splits() > MOST_FOLDS
-    assert len({y for _, _, _, y in bars(drawn)}) <= 5 * MOST_FOLDS
-    assert len(drawn) < 60_000
+    assert len(rows) == MOST_FOLDS
+    assert all(len(row) <= COLUMNS for _, row in rows)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msray.errors import CorruptLogError, UsageError
-from msray.feeds.lake import (
+from msray.feeds.lake.part import (
     ContentDigest,
     day_name,
     days_of,

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from msray.errors import CorruptLogError, UsageError
+from msray.feeds.lake.swap import mend
 from msray.market import (
     GAP,
     LEVEL,
@@ -199,16 +200,19 @@ def is_part(path: Path) -> bool:
 
 
 def part_files(paths: Iterable[Path]) -> list[Path]:
-    """The files of parts in some places, each once.
+    """The files of parts in some places, each once; a day whose replacement was cut short is put in its place.
 
     Raises
     ------
     UsageError
         If a path is not there, or there is no part.
+    UnavailableError
+        If a day cannot be put in its place.
     """
     paths = list(paths)
     found: dict[Path, Path] = {}
     for path in paths:
+        mend(path)
         if not path.exists():
             raise UsageError(f"no such lake: {path}")
         for file in sorted(path.rglob(PART)) if path.is_dir() else [path]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from msray.book import BookSync
-from msray.feeds.lake import ARROW, COLUMNS, KEY, VERSION, ContentDigest, PartHead, Source, to_arrow
+from msray.feeds.lake.part import ARROW, COLUMNS, KEY, VERSION, ContentDigest, PartHead, Source, to_arrow
 from msray.market import DEPTH, SNAPSHOT, TRADE, Instrument, Records, concatenate
 from msray.venues import rule_of
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from msray.book import BookSync, L2Book
 from msray.errors import CorruptLogError, UsageError
-from msray.feeds.lake import (
+from msray.feeds.lake.part import (
     PART,
     ContentDigest,
     Part,
@@ -23,8 +23,8 @@ from msray.feeds.lake import (
     read_part,
     symbol_folder,
 )
-from msray.feeds.lake_part import GapCount, PartCounts
-from msray.feeds.lake_reader import breaks_in
+from msray.feeds.lake.part_writer import GapCount, PartCounts
+from msray.feeds.lake.reader import breaks_in
 from msray.market import DEPTH, GAP, REFRESH, REGRID, SNAPSHOT, TRADE, Instrument, Records
 from msray.venues import rule_of
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from msray.errors import UsageError
-from msray.feeds.lake import KEY, Part, find_parts, read_part
-from msray.feeds.lake_check import check_lake
+from msray.feeds.lake.check import check_lake
+from msray.feeds.lake.part import KEY, Part, find_parts, read_part
 from msray.market import DEPTH, Records
 from tests.feeds.lakes import market, plain, small_parts, write_lake
 from tests.naive.exchange import record

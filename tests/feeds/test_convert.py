@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from msray.errors import UsageError
-from msray.feeds.lake import find_parts, read_part
-from msray.feeds.lake_check import check_lake
-from msray.feeds.lake_convert import convert
+from msray.feeds.convert import convert
+from msray.feeds.lake.check import check_lake
+from msray.feeds.lake.part import find_parts, read_part
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.replay import Replay, drive, open_replay
 from msray.market import GAP, REGRID, REQUEST, SNAPSHOT, concatenate

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from msray.errors import CorruptLogError, UnavailableError, UsageError
-from msray.feeds import lake_part, lake_writer
-from msray.feeds.lake import Source, find_parts, read_part
-from msray.feeds.lake_writer import LakeWriter, source_of
+from msray.feeds.lake import part_writer, writer
+from msray.feeds.lake.part import Source, find_parts, read_part
+from msray.feeds.lake.writer import LakeWriter, source_of
 from msray.market import DEPTH, REGRID, SNAPSHOT, Records
 from tests.feeds.lakes import DAY_NS, FILES, FIRST_DAY, contents, market, plain, small_parts, write_lake
 from tests.instruments import SPOT
@@ -45,7 +45,7 @@ def test_writing_the_same_again_changes_nothing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_how_records_are_batched_changes_no_content(tmp_path: Path) -> None:
-    whole = [lake_writer.concatenate(market())]
+    whole = [writer.concatenate(market())]
 
     write_lake(tmp_path / "one", whole)
     write_lake(tmp_path / "many", market())
@@ -182,7 +182,7 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(lake_part.os, "fsync", full)
+    monkeypatch.setattr(part_writer.os, "fsync", full)
     with pytest.raises(UnavailableError, match="cannot be written: No space left on device"):
         write_lake(tmp_path, market(days=2), sources=OTHERS, replace=True)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from msray.feeds.lake_reader import gap
-from msray.feeds.lake_writer import LakeWriter, WrittenDay, source_of
+from msray.feeds.lake.reader import gap
+from msray.feeds.lake.writer import LakeWriter, WrittenDay, source_of
 from msray.feeds.replay import RecordingReplay, Replay
 from msray.market import GAP, LEVEL, MESSAGE, REQUEST, GapReason, Instrument, Records
 from msray.prediction import Arrived, Began, Disconnected, LogEvent, Replayed, Requested

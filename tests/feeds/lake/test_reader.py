@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from msray.errors import UsageError
-from msray.feeds.lake import Source, find_parts
-from msray.feeds.lake_reader import LakeGroup
+from msray.feeds.lake.part import Source, find_parts
+from msray.feeds.lake.reader import LakeGroup
 from msray.feeds.replay import drive, open_replay
 from msray.market import GAP, GapReason, Messages, concatenate
 from msray.prediction import Pipeline, Replayed

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from msray.errors import CorruptLogError, UsageError
-from msray.feeds.lake import Part, find_parts, is_part, read_part
+from msray.feeds.lake.part import Part, find_parts, is_part, read_part
 from msray.market import GAP, LEVEL, MESSAGE, GapReason, Records
 from msray.prediction import LogEvent, Replayed
 

@@ -1,7 +1,6 @@
 """Writes the records of one instrument into a lake: a day appears whole or not at all."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import secrets
@@ -14,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from msray.errors import CorruptLogError, UnavailableError, UsageError
-from msray.feeds.lake import PART, PartHead, Source, day_name, days_of, first_event_ns, read_head, symbol_folder
-from msray.feeds.lake_part import GROUP_MESSAGES, GapCount, PartWriter
+from msray.feeds.lake.part import PART, PartHead, Source, day_name, days_of, first_event_ns, read_head, symbol_folder
+from msray.feeds.lake.part_writer import GROUP_MESSAGES, GapCount, PartWriter
+from msray.feeds.lake.swap import PARTIAL, mend, publish, sync_folder
 from msray.market import REGRID, Instrument, Records, concatenate
 
 _READ_BYTES = 1 << 20
@@ -70,10 +70,16 @@ class LakeWriter:
         The files that they are made of.
     replace
         Whether days that were made of other files go; otherwise they are an error.
+
+    Raises
+    ------
+    UnavailableError
+        If a day that was being replaced when that was cut short cannot be put in its place.
     """
 
     def __init__(self, lake: Path, instrument: Instrument, sources: Sequence[Source], *, replace: bool = False) -> None:
         self._folder = symbol_folder(lake, instrument)
+        mend(self._folder)
         self._instrument = instrument
         self._sources = tuple(sorted(sources, key=lambda source: (source.name, source.sha256)))
         self._replace = replace
@@ -161,7 +167,7 @@ class _Day:
         self._parts: list[PartHead] = []
         self._part: PartWriter | None = None
         self._state = self._judge(replace)
-        self._partial = folder / f".{self._target.name}.{os.getpid()}-{secrets.token_hex(4)}.partial"
+        self._partial = folder / f".{self._target.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
         if self._state != "unchanged":
             self._partial.mkdir(parents=True)
 
@@ -182,8 +188,8 @@ class _Day:
         """Give the day its name; answers the content of its last part, and what became of it."""
         if self._state != "unchanged":
             self._end_part(is_last=True)
-            _sync_folder(self._partial)
-            self._publish()
+            sync_folder(self._partial)
+            publish(self._partial, self._target, replaces=self._state == "replaced")
         size = sum(path.stat().st_size for path in self._target.glob(PART))
         totals = {name: sum(getattr(p, name) for p in self._parts) for name in ("messages", "trades", "levels", "gaps")}
         done = WrittenDay(
@@ -224,21 +230,6 @@ class _Day:
         self._parts.append(self._part.close(day_name(self.number), number, is_last, self._follows, self._sources))
         self._follows, self._part = self._parts[-1].content, None
 
-    def _publish(self) -> None:
-        old = self._partial.with_suffix(".old")
-        if self._state == "replaced":
-            self._target.rename(old)
-        try:
-            self._partial.rename(self._target)
-        except OSError as error:
-            if self._state == "replaced" and not self._target.exists():
-                old.rename(self._target)
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                raise UsageError(f"{self._target} was written by another process meanwhile") from error
-            raise
-        _sync_folder(self._target.parent)
-        shutil.rmtree(old, ignore_errors=True)
-
 
 @contextlib.contextmanager
 def _as_unavailable(folder: Path) -> Iterator[None]:
@@ -247,11 +238,3 @@ def _as_unavailable(folder: Path) -> Iterator[None]:
     except OSError as error:
         text = f"{folder} cannot be written: {error.strerror or error}"
         raise UnavailableError(text, hint="free space on its disk, or let it be written") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -1,0 +1,1 @@
+"""A lake of Parquet files: records by venue, symbol and day."""

@@ -23,6 +23,7 @@ from msray.market import GAP, Fill, Instrument, ReportKind, Side, Signal
 
 SAMPLE_NS = SECOND
 """While something is held, the account is valued, and the limits of loss are watched, this often."""
+_SIDES, _REPORT_KINDS = tuple(Side), tuple(ReportKind)
 
 
 class BacktestingEngine:
@@ -145,7 +146,7 @@ class BacktestingEngine:
             trades=tuple(desk.portfolio.trades),
             equity=tuple(self._equity),
             accounts=dict(desk.portfolio.accounts),
-            answers=dict(desk.answers),
+            answers={kind.name.lower(): count for kind, count in desk.answers.items()},
             refusals=dict(desk.risk.refusals),
             halted=desk.risk.halted,
             orders=desk.sent,
@@ -186,22 +187,23 @@ class BacktestingEngine:
     def _hear(self, market: Market, reports: Reports) -> None:
         """Something happened to orders: we shall learn of it."""
         instrument = market.venue.instrument
+        name, unit = instrument.id, instrument.exact_price(1)
         for at_ns, order_id, size, left, tick, number, side, is_maker, _ in reports.tolist():
             # Answers come over one connection: none overtakes another.
             market.answered_ns = max(market.answered_ns, at_ns + self._latency.response_ns(at_ns))
-            kind, fill = ReportKind(number), None
+            kind, fill = _REPORT_KINDS[number], None
             if kind is ReportKind.FILLED:
                 fill = Fill(
-                    instrument=instrument.id,
+                    instrument=name,
                     order_id=order_id,
-                    side=Side(side),
-                    price=instrument.exact_price(tick),
+                    side=_SIDES[side],
+                    price=tick * unit,
                     size=size,
                     is_maker=bool(is_maker),
                     exchange_ns=at_ns,
                     local_ns=market.answered_ns,
                 )
-            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=left, fill=fill)
+            answer = Answer(instrument=name, order_id=order_id, kind=kind, left=left, fill=fill)
             self._agenda.write(market.answered_ns, Kind.ANSWER, answer)
 
     def _take(self, entry: Entry) -> None:

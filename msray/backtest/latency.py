@@ -12,6 +12,11 @@ from msray.errors import UsageError
 class Latency(Protocol):
     """Delays of both ways, in nanoseconds, never negative; asked once for each order and each answer, in order."""
 
+    @property
+    def least_response_ns(self) -> int:
+        """No answer comes sooner than so long after what it tells of."""
+        ...
+
     def entry_ns(self, sent_ns: int) -> int:
         """From sending at this local time to the arrival at the venue."""
         ...
@@ -35,6 +40,11 @@ class ConstantLatency:
             if value < 0:
                 raise UsageError(f"{name} must not be negative, got {value}")
         self._entry_ns, self._response_ns = entry_ns, response_ns
+
+    @property
+    def least_response_ns(self) -> int:
+        """See :class:`Latency`."""
+        return self._response_ns
 
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""
@@ -62,6 +72,11 @@ class JitteredLatency:
         self._least = ConstantLatency(entry_ns, response_ns)
         self._jitter_ns = jitter_ns
         self._rng = rng
+
+    @property
+    def least_response_ns(self) -> int:
+        """See :class:`Latency`."""
+        return self._least.least_response_ns
 
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""
@@ -95,6 +110,12 @@ class RecordedLatency:
         if least < 0:
             raise UsageError(f"latencies of a log must not be negative, got {least}")
         self._at_ns, self._entry_ns, self._response_ns = at_ns, entry_ns, response_ns
+        self._least_response_ns = int(response_ns.min())
+
+    @property
+    def least_response_ns(self) -> int:
+        """See :class:`Latency`."""
+        return self._least_response_ns
 
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""

@@ -120,17 +120,18 @@ class PortfolioManager:
     @property
     def exposure(self) -> float:
         """Sum of what is held, without signs, quote units."""
-        return math.fsum(abs(self.value(name, account.size)) for name, account in self.accounts.items())
+        return math.fsum([abs(self.value(name, account.size)) for name, account in self.accounts.items()])
 
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held."""
-        return all(account.size == 0 for account in self.accounts.values())
+        return not any([account.size for account in self.accounts.values()])
 
     @property
     def exact_equity(self) -> int:
         """Everything at its mark, an integer of ``10**-45``."""
-        return self.initial + sum(account.worth(self._marks.get(name, 0)) for name, account in self.accounts.items())
+        marks = self._marks
+        return self.initial + sum([account.worth(marks.get(name, 0)) for name, account in self.accounts.items()])
 
     @property
     def equity(self) -> float:

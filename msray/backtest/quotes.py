@@ -1,7 +1,7 @@
 """What a strategy knows of one instrument: the rows that have reached it, and when the next one touches a price."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,10 @@ class _Piece:
     known_ns: NDArray[np.int64]
     bests: NDArray[np.int64]
     values: NDArray[np.float64]
+    unit: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.unit = self.instrument.exact_price(1)
 
 
 class Quotes:
@@ -64,6 +68,7 @@ class Quotes:
     def __init__(self) -> None:
         self._pieces: deque[_Piece] = deque()
         self._at = -1
+        self._next_ns = -1
         self._gaps: deque[int] = deque()
         self._gap_ns = -1
 
@@ -92,13 +97,17 @@ class Quotes:
             bests = np.ascontiguousarray(bests).view()
             bests.flags.writeable = False  # as it comes from a cluster's memory: the kernel is to see one type
             self._pieces.append(_Piece(instrument, known_ns, bests, values))
+            self._next_ns = -1
 
     def lose(self, known_ns: NDArray[np.int64]) -> None:
         """Hand over when we learn of the next gaps of the recording, in order."""
         self._gaps.extend(known_ns.tolist())
+        self._next_ns = -1
 
     def go_to(self, now_ns: int) -> bool:
         """Learn all that is known by then; says whether there was a quote."""
+        if now_ns < self._next_ns:
+            return False
         before = self._at
         while self._gaps and self._gaps[0] <= now_ns:
             self._gap_ns = self._gaps.popleft()
@@ -109,7 +118,15 @@ class Quotes:
             known_ns = self._pieces[0].known_ns
             if self._at + 1 < len(known_ns) and known_ns[self._at + 1] <= now_ns:
                 self._at = int(known_ns.searchsorted(now_ns, side="right")) - 1
+            self._next_ns = self._next_change_ns
         return self._at != before
+
+    @property
+    def _next_change_ns(self) -> int:
+        """When the next row or gap is learned of, as far as they were handed over; -1 where that is not known."""
+        known_ns, behind = self._pieces[0].known_ns, self._at + 1
+        row_ns = known_ns.item(behind) if behind < len(known_ns) else -1
+        return min(row_ns, self._gaps[0]) if self._gaps else row_ns
 
     @property
     def last(self) -> Quote | None:
@@ -119,6 +136,12 @@ class Quotes:
         piece = self._pieces[0]
         bid, bid_size, ask, ask_size = piece.bests[self._at].tolist()
         return Quote(piece.instrument, int(piece.known_ns[self._at]), bid, bid_size, ask, ask_size)
+
+    @property
+    def mid_price(self) -> int:
+        """That of the newest quote; only where there is one."""
+        bests = self._pieces[0].bests
+        return (bests.item(self._at, 0) + bests.item(self._at, 2)) * self._pieces[0].unit // 2
 
     @property
     def instrument(self) -> Instrument | None:
@@ -153,8 +176,7 @@ class Quotes:
         """
         column, first = 0 if side is Side.BUY else 2, max(self._at, 0)
         for piece in self._pieces:
-            unit = piece.instrument.exact_price(1)
-            lowest, highest = max(low // unit, -1), min(-(-high // unit), NEVER_NS)
+            lowest, highest = max(low // piece.unit, -1), min(-(-high // piece.unit), NEVER_NS)
             row = int(k.first_touch(piece.bests, column, first, lowest, highest))
             if row < len(piece.known_ns):
                 return int(piece.known_ns[row])

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msray.backtest.config import SECOND, RiskConfig
 
@@ -25,8 +26,7 @@ class Refusal:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class Exposure(NamedTuple):
     """Where an order would lead, in quote units.
 
     Attributes

@@ -14,8 +14,7 @@ class Kind(IntEnum):
     FUNDING = 1
     TOUCH = 2
     TIME = 3
-    SAMPLE = 4
-    SIGNAL = 5
+    SIGNAL = 4
 
 
 class Entry(NamedTuple):
@@ -61,6 +60,11 @@ class Agenda:
     def expects_nothing(self) -> bool:
         """Whether nothing is written here but payments of funding, which those pay who hold something."""
         return all(entry.kind is Kind.FUNDING for entry in self._heap)
+
+    @property
+    def next_kind(self) -> Kind | None:
+        """Of the next thing; None if there is none."""
+        return self._heap[0].kind if self._heap else None
 
     @property
     def next_ns(self) -> int:

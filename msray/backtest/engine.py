@@ -15,14 +15,13 @@ from msray.backtest.config import SECOND, BacktestConfig, FundingRate
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
-from msray.backtest.result import BacktestResult, EquityPoint
+from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
+from msray.backtest.valuation import Valuation
 from msray.features import column
 from msray.market import GAP, Fill, Instrument, ReportKind, Side, Signal
 
-SAMPLE_NS = SECOND
-"""While something is held, the account is valued, and the limits of loss are watched, this often."""
 _SIDES, _REPORT_KINDS = tuple(Side), tuple(ReportKind)
 
 
@@ -57,8 +56,7 @@ class BacktestingEngine:
         self._columns = [column(name) for name in strategy.columns]
         self._clocks: dict[str, TwoClocks] = {}
         self._signals: deque[Signal] = deque(maxlen=history)
-        self._equity: deque[EquityPoint] = deque(maxlen=history)
-        self._is_sampling = False
+        self._valuation = Valuation(self.desk, history)
         self._is_started = False
         for payment in config.funding:
             self._agenda.write(payment.at_ns, Kind.FUNDING, payment)
@@ -125,7 +123,7 @@ class BacktestingEngine:
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing more will happen, whatever is fed, as long as it holds no signal."""
-        return self.desk.is_at_rest and self._agenda.expects_nothing
+        return self.desk.is_at_rest and self._agenda.expects_nothing and not self._valuation.is_due
 
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
@@ -136,7 +134,7 @@ class BacktestingEngine:
             entry = self._agenda.pop()
             if isinstance(entry.what, Answer):
                 self.desk.book(entry.what)
-        self._sample()
+        self._value()
         desk = self.desk
         return BacktestResult(
             config=self.config,
@@ -144,7 +142,7 @@ class BacktestingEngine:
             signals=tuple(self._signals),
             fills=tuple(desk.fills),
             trades=tuple(desk.portfolio.trades),
-            equity=tuple(self._equity),
+            equity=tuple(self._valuation.points),
             accounts=dict(desk.portfolio.accounts),
             answers={kind.name.lower(): count for kind, count in desk.answers.items()},
             refusals=dict(desk.risk.refusals),
@@ -158,12 +156,21 @@ class BacktestingEngine:
             self._is_started = True
             self.strategy.on_start(self.desk)
         while True:
-            wake_ns = self._agenda.next_ns
+            entry_ns = self._agenda.next_ns
+            self._valuation.look_ahead(min(entry_ns - 1, until_ns))
+            due_ns = self._valuation.due_ns
+            wake_ns = min(entry_ns, due_ns)
             if self._plays_on(min(wake_ns, until_ns)):
                 continue
+            self._valuation.go_to(min(wake_ns - 1, until_ns))
             if wake_ns > until_ns:
                 return
-            self._take(self._agenda.pop())
+            # Of one instant: first what else is known, but for signals, then the value of the account.
+            if due_ns < entry_ns or (due_ns == entry_ns and self._agenda.next_kind is Kind.SIGNAL):
+                self.desk.go_to(due_ns)
+                self._value()
+            else:
+                self._take(self._agenda.pop())
 
     def _plays_on(self, until_ns: int) -> bool:
         """Let the venues go on to an exchange time, or to the next thing that we must hear of; says which it was.
@@ -213,17 +220,15 @@ class BacktestingEngine:
         if isinstance(what, Answer):
             desk.book(what)
             if what.fill is not None:
-                self._sample()
+                self._value()
             self.strategy.on_answer(what, desk)
         elif isinstance(what, Signal):
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
             if what.instrument in desk.markets:
+                self._valuation.forget()
                 desk.portfolio.pay_funding(what.instrument, what.rate)
-        elif entry.kind is Kind.SAMPLE:
-            self._is_sampling = False
-            self._sample()
         elif entry.kind is Kind.TOUCH:
             token = desk.touched(what)
             if token is not None:
@@ -231,12 +236,7 @@ class BacktestingEngine:
         elif isinstance(what, int):
             self.strategy.on_time(what, desk)
 
-    def _sample(self) -> None:
-        """Value the account, end trading if it lost too much, and come again while something is held."""
-        now_ns, equity = self.desk.now_ns, self.desk.equity
-        self._equity.append(EquityPoint(now_ns, equity))
-        if self.desk.risk.observe(equity, now_ns) is not None:
+    def _value(self) -> None:
+        """Value the account, and end trading if it lost too much."""
+        if self._valuation.take():
             self.strategy.on_halt(self.desk)
-        if not self._is_sampling and not self.desk.portfolio.is_flat:
-            self._is_sampling = True
-            self._agenda.write(now_ns + SAMPLE_NS, Kind.SAMPLE, None)

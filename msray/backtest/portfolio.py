@@ -1,6 +1,7 @@
 """``PortfolioManager``: cash and positions of one account, moved by fills, fees and funding only."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msray.backtest.account import Account, as_float, money
@@ -125,7 +126,7 @@ class PortfolioManager:
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held."""
-        return not any([account.size for account in self.accounts.values()])
+        return not any(account.size for account in self.accounts.values())
 
     @property
     def exact_equity(self) -> int:
@@ -137,6 +138,15 @@ class PortfolioManager:
     def equity(self) -> float:
         """Everything at its mark, quote units."""
         return as_float(self.exact_equity)
+
+    def equities(self, marks: Mapping[str, Sequence[int | None]], count: int) -> list[float]:
+        """:attr:`equity` at so many other marks, by instrument id; None: as it is marked now."""
+        totals = [self.initial] * count
+        for name, account in self.accounts.items():
+            now = self._marks.get(name, 0)
+            for number, mark in enumerate(marks[name]):
+                totals[number] += account.worth(now if mark is None else mark)
+        return [as_float(total) for total in totals]
 
     def apply(self, fill: Fill, reason: str = "") -> None:
         """Book a trade of ours.

@@ -143,6 +143,18 @@ class Quotes:
         bests = self._pieces[0].bests
         return (bests.item(self._at, 0) + bests.item(self._at, 2)) * self._pieces[0].unit // 2
 
+    def mid_prices(self, at_ns: NDArray[np.int64]) -> list[int | None]:
+        """:attr:`mid_price` as it will be at times from now on, which rise; None before the first quote."""
+        found: list[int | None] = [None] * len(at_ns)
+        for piece in self._pieces:
+            rows = piece.known_ns.searchsorted(at_ns, side="right") - 1
+            first = int(np.count_nonzero(rows < 0))
+            if first == len(rows):
+                break
+            sums = piece.bests[rows[first:], 0] + piece.bests[rows[first:], 2]
+            found[first:] = [total * piece.unit // 2 for total in sums.tolist()]
+        return found
+
     @property
     def instrument(self) -> Instrument | None:
         """With the grid of the newest quote; None before the first."""

@@ -4,6 +4,9 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from msray.backtest.config import SECOND, RiskConfig
 
 DAY_NS = 86_400 * SECOND
@@ -99,6 +102,21 @@ class RiskManager:
                 text = f"{limit}: equity fell from {base:.2f} to {equity:.2f}, more than {allowed:.2%}"
                 return self.halt(Refusal(limit, text))
         return None
+
+    def quiet(self, equity: NDArray[np.float64], at_ns: NDArray[np.int64]) -> int:
+        """How many values, from the first on, :meth:`observe` would let pass: those of a new day are not looked at.
+
+        Parameters
+        ----------
+        equity, at_ns
+            The values that come next, and when.
+        """
+        is_quiet = at_ns // DAY_NS == self._day
+        if self.halted is None:
+            highest = np.maximum.accumulate(np.maximum(equity, self._highest))
+            is_quiet &= equity > self._day_equity * (1.0 - self.config.max_daily_loss_pct)
+            is_quiet &= equity > highest * (1.0 - self.config.max_drawdown_pct)
+        return len(is_quiet) if is_quiet.all() else int(is_quiet.argmin())
 
     def halt(self, why: Refusal) -> Refusal:
         """End trading: the kill switch. Only orders that make positions smaller pass from now on."""

@@ -1,0 +1,91 @@
+"""``Valuation``: the account each second while something is held.
+
+Between two answers only the mids move, so the values up to the next thing that may become known are worked out in one
+go. They count when nothing came between; what comes between makes them be worked out anew.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from msray.backtest.agenda import NEVER_NS
+from msray.backtest.config import SECOND
+from msray.backtest.desk import TradingDesk
+from msray.backtest.result import EquityPoint
+
+SAMPLE_NS = SECOND
+"""While something is held, the account is valued, and the limits of loss are watched, this often."""
+_LEAST, _MOST = 4, 3600
+"""Values that are worked out in one go; fewer are quicker one by one."""
+
+
+class Valuation:
+    """Values of an account.
+
+    Parameters
+    ----------
+    desk
+        Whose account it is.
+    history
+        So many of the latest are kept; None: all.
+
+    Attributes
+    ----------
+    points
+        The values so far.
+    """
+
+    def __init__(self, desk: TradingDesk, history: int | None) -> None:
+        self.points: deque[EquityPoint] = deque(maxlen=history)
+        self._desk = desk
+        self._next_ns = NEVER_NS
+        self._ahead: list[EquityPoint] = []
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the account will be valued again."""
+        return self._next_ns < NEVER_NS
+
+    @property
+    def due_ns(self) -> int:
+        """When :meth:`take` is due next, beyond what is worked out; :data:`NEVER_NS` while nothing is held."""
+        return self._next_ns + len(self._ahead) * SAMPLE_NS
+
+    def take(self) -> bool:
+        """Value the account now; says whether that ends trading."""
+        desk = self._desk
+        now_ns, equity = desk.now_ns, desk.equity
+        self.points.append(EquityPoint(now_ns, equity))
+        self.forget()
+        if self._next_ns <= now_ns:
+            self._next_ns = NEVER_NS
+        if self._next_ns == NEVER_NS and not desk.portfolio.is_flat:
+            self._next_ns = now_ns + SAMPLE_NS
+        return desk.risk.observe(equity, now_ns) is not None
+
+    def forget(self) -> None:
+        """The account has changed, or is about to."""
+        self._ahead = []
+
+    def look_ahead(self, until_ns: int) -> None:
+        """Work out the values up to a time, included, as long as nothing else happens and they break no limit."""
+        desk = self._desk
+        if self._ahead or self._next_ns + _LEAST * SAMPLE_NS > until_ns or desk.portfolio.is_flat:
+            return
+        at_ns = np.arange(self._next_ns, min(until_ns, self._next_ns + _MOST * SAMPLE_NS) + 1, SAMPLE_NS)
+        mids = {name: market.quotes.mid_prices(at_ns) for name, market in desk.markets.items()}
+        values = desk.portfolio.equities(mids, len(at_ns))
+        times = at_ns[: desk.risk.quiet(np.array(values), at_ns)].tolist()
+        self._ahead = [EquityPoint(time_ns, value) for time_ns, value in zip(times, values, strict=False)]
+
+    def go_to(self, now_ns: int) -> None:
+        """Nothing has happened up to a time, included: what was worked out up to then is so."""
+        if self._next_ns > now_ns or not self._ahead:
+            return
+        count = min((now_ns - self._next_ns) // SAMPLE_NS + 1, len(self._ahead))
+        for point in self._ahead[:count]:
+            self._desk.risk.observe(point.equity, point.at_ns)
+        self.points += self._ahead[:count]
+        self._desk.go_to(self._ahead[count - 1].at_ns)
+        self._next_ns += count * SAMPLE_NS
+        del self._ahead[:count]

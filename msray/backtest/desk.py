@@ -21,18 +21,27 @@ from msray.market import Fill, Instrument, OrderKind, ReportKind, Side
 
 @dataclass(slots=True)
 class Market:
-    """One instrument: its venue, and what we know of it; ``asked`` of all its open orders, by side."""
+    """One instrument: its venue, and what we know of it.
+
+    Attributes
+    ----------
+    answered_ns, row_ns
+        When we learned of the last answer, and of the last row that the strategy was told of.
+    asked
+        Sum over its open orders, by side.
+    """
 
     instrument: Instrument
     venue: SimulatedVenue
     prints: PrintQueue
     quotes: Quotes = field(default_factory=Quotes)
     answered_ns: int = 0
+    row_ns: int = -1
     asked: list[int] = field(default_factory=lambda: [0, 0])
 
 
 @dataclass(slots=True)
-class _Order:
+class Order:
     """An order that may still be open.
 
     Attributes
@@ -86,7 +95,7 @@ class TradingDesk:
         self.sent = 0
         self._config, self._latency, self._agenda = config, latency, agenda
         self._now_ns = 0
-        self._orders: dict[int, _Order] = {}
+        self._orders: dict[int, Order] = {}
         self._watches: dict[int, _Watch] = {}
 
     def add(self, instrument: Instrument) -> Market:
@@ -141,6 +150,11 @@ class TradingDesk:
             and self.portfolio.is_flat
             and all(market.venue.is_idle for market in self.markets.values())
         )
+
+    @property
+    def orders(self) -> dict[int, Order]:
+        """Those that may be open, by number."""
+        return self._orders
 
     @property
     def now_ns(self) -> int:
@@ -204,7 +218,7 @@ class TradingDesk:
             return refusal
         number = self.sent + 1
         market.venue.place(self._arrival_ns(), number, side, kind, self._venue_tick(market, tick), size)
-        self._orders[number] = _Order(market, side, kind, size, size, reason)
+        self._orders[number] = Order(market, side, kind, size, size, reason)
         market.asked[side] += size
         self.sent = number
         return number
@@ -247,7 +261,7 @@ class TradingDesk:
             self._agenda.write(max(at_ns, self._now_ns), Kind.TOUCH, watch)
 
     @staticmethod
-    def _ask(order: _Order, size: int) -> None:
+    def _ask(order: Order, size: int) -> None:
         order.market.asked[order.side] += size - order.asked
         order.asked = size
 

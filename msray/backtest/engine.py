@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from msray.backtest.agenda import NEVER_NS, Agenda, Entry, Kind
+from msray.backtest.agenda import NEVER, NEVER_NS, Agenda, Entry, Kind, Moment
+from msray.backtest.compiled import CompiledStrategy
 from msray.backtest.config import SECOND, BacktestConfig, FundingRate
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
-from msray.backtest.latency import Latency, latency_of
+from msray.backtest.lane import Lane
+from msray.backtest.latency import ConstantLatency, Latency, latency_of
 from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
@@ -57,6 +59,7 @@ class BacktestingEngine:
         self._clocks: dict[str, TwoClocks] = {}
         self._signals: deque[Signal] = deque(maxlen=history)
         self._valuation = Valuation(self.desk, history)
+        self._lane: Lane | None = None
         self._is_started = False
         for payment in config.funding:
             self._agenda.write(payment.at_ns, Kind.FUNDING, payment)
@@ -123,7 +126,8 @@ class BacktestingEngine:
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing more will happen, whatever is fed, as long as it holds no signal."""
-        return self.desk.is_at_rest and self._agenda.expects_nothing and not self._valuation.is_due
+        is_watching = self.strategy.wants_rows or self._valuation.next_ns < NEVER_NS
+        return self.desk.is_at_rest and self._agenda.expects_nothing and not is_watching
 
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
@@ -134,7 +138,7 @@ class BacktestingEngine:
             entry = self._agenda.pop()
             if isinstance(entry.what, Answer):
                 self.desk.book(entry.what)
-        self._value()
+        self._halt_if(self._valuation.take())
         desk = self.desk
         return BacktestResult(
             config=self.config,
@@ -155,22 +159,42 @@ class BacktestingEngine:
         if not self._is_started:
             self._is_started = True
             self.strategy.on_start(self.desk)
+            if isinstance(self.strategy, CompiledStrategy) and isinstance(self._latency, ConstantLatency):
+                self._lane = Lane(self.strategy, self._latency, self.desk, self._agenda, self._valuation)
         while True:
-            entry_ns = self._agenda.next_ns
-            self._valuation.look_ahead(min(entry_ns - 1, until_ns))
-            due_ns = self._valuation.due_ns
-            wake_ns = min(entry_ns, due_ns)
-            if self._plays_on(min(wake_ns, until_ns)):
+            if self._lane is not None:
+                self._hear(self._lane.market, self._lane.go_to(until_ns))
+            row = self._next_row if self.strategy.wants_rows else NEVER
+            known = min(self._agenda.next, row)
+            self._valuation.look_ahead(min(known[0] - 1, until_ns))
+            wake = min(known, (self._valuation.due_ns, Kind.VALUE))
+            if self._plays_on(min(wake[0], until_ns)):
                 continue
-            self._valuation.go_to(min(wake_ns - 1, until_ns))
-            if wake_ns > until_ns:
+            self._valuation.go_to(min(wake[0] - 1, until_ns))
+            if wake[0] > until_ns:
                 return
-            # Of one instant: first what else is known, but for signals, then the value of the account.
-            if due_ns < entry_ns or (due_ns == entry_ns and self._agenda.next_kind is Kind.SIGNAL):
-                self.desk.go_to(due_ns)
-                self._value()
+            if wake[1] is Kind.VALUE:
+                self.desk.go_to(wake[0])
+                self._halt_if(self._valuation.take_due())
+            elif wake == row:
+                self._take_row(wake[0])
             else:
                 self._take(self._agenda.pop())
+
+    @property
+    def _next_row(self) -> Moment:
+        """When the next row is known that the strategy was not told of."""
+        rows = [market.quotes.row_after(market.row_ns) for market in self.desk.markets.values()]
+        return min(rows, default=NEVER_NS), Kind.ROW
+
+    def _take_row(self, at_ns: int) -> None:
+        """New rows have become known."""
+        self.desk.go_to(at_ns)
+        for name, market in self.desk.markets.items():
+            if market.quotes.row_after(market.row_ns) == at_ns:
+                market.row_ns = at_ns
+                self.strategy.on_row(name, self.desk)
+                return
 
     def _plays_on(self, until_ns: int) -> bool:
         """Let the venues go on to an exchange time, or to the next thing that we must hear of; says which it was.
@@ -220,7 +244,7 @@ class BacktestingEngine:
         if isinstance(what, Answer):
             desk.book(what)
             if what.fill is not None:
-                self._value()
+                self._halt_if(self._valuation.take())
             self.strategy.on_answer(what, desk)
         elif isinstance(what, Signal):
             self._signals.append(what)
@@ -236,7 +260,6 @@ class BacktestingEngine:
         elif isinstance(what, int):
             self.strategy.on_time(what, desk)
 
-    def _value(self) -> None:
-        """Value the account, and end trading if it lost too much."""
-        if self._valuation.take():
+    def _halt_if(self, is_halted: bool) -> None:
+        if is_halted:
             self.strategy.on_halt(self.desk)

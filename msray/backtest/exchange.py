@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from msray.market import (
     REPORT,
     SNAPSHOT,
     Instrument,
+    Levels,
+    Messages,
     OrderKind,
     Records,
     Side,
@@ -40,6 +43,30 @@ class _Batch:
     records: Records
     exchange_ns: NDArray[np.int64]
     at: int = 0
+
+
+class VenueState(NamedTuple):
+    """A venue as a kernel plays it on.
+
+    Attributes
+    ----------
+    desk, ladder
+        The trader's arena and the recorded book's.
+    messages, levels, exchange_ns
+        The recording's piece that is played.
+    at
+        Its first message that has not been taken.
+    reports
+        Where the kernel writes what happens.
+    """
+
+    desk: NDArray[np.int64]
+    ladder: NDArray[np.int64]
+    messages: Messages
+    levels: Levels
+    exchange_ns: NDArray[np.int64]
+    at: int
+    reports: Reports
 
 
 class SimulatedVenue:
@@ -68,6 +95,8 @@ class SimulatedVenue:
         Whether no order rests here or is on its way: nothing can happen that anybody has to be told.
     newest_ns
         Exchange time of the newest message that was handed over.
+    last_arrival_ns
+        Exchange time at which the last thing that was sent arrives.
     """
 
     def __init__(
@@ -85,7 +114,7 @@ class SimulatedVenue:
         self.newest_ns = 0
         self._played_ns = -1
         self._batches: deque[_Batch] = deque()
-        self._last_arrival_ns = 0
+        self.last_arrival_ns = 0
         self._reports = np.zeros(_REPORTS, REPORT)
         self._desk = _empty_desk(_FIRST_ORDERS, _FIRST_ORDERS, 2 * d.MOST_SWEPT)
         self._desk[d.QUEUE] = _MODELS[queue.model]
@@ -180,15 +209,49 @@ class SimulatedVenue:
                 break
             if stop == d.REPORTS_FULL:
                 self._reports = np.concatenate([self._reports, np.zeros_like(self._reports)])
+        return self._reported(until_ns if stop == d.DONE else -1)
+
+    @property
+    def state(self) -> VenueState:
+        """For a kernel that plays on in place of :meth:`advance`; :meth:`resume` must follow."""
+        batch = self._first
+        records = batch.records
+        return VenueState(
+            self._desk, self.book.arena, records.messages, records.levels, batch.exchange_ns, batch.at, self._reports
+        )
+
+    @property
+    def piece_ns(self) -> int:
+        """Exchange time up to which :attr:`state` may be played."""
+        return int(self._first.exchange_ns[-1]) - 1 if len(self._batches) > 1 else d.NEVER
+
+    def resume(self, at: int, last_arrival_ns: int, taken: int) -> Reports:
+        """Go on from where a kernel has brought :attr:`state`.
+
+        Parameters
+        ----------
+        at
+            First message that has not been taken.
+        last_arrival_ns
+            Of all that was sent.
+        taken
+            Number of reports that are known already; the others are returned.
+        """
+        self._first.at, self.last_arrival_ns = at, last_arrival_ns
+        self._desk[d.STOPS_AT_REPORTS] = 1
+        return self._reported(-1)[taken:]
+
+    def _reported(self, played_ns: int) -> Reports:
+        """What happened since the last time, when all was played up to a time; -1: nobody knows up to when."""
         header = self._desk[: d.HEADER].tolist()
         self.is_idle = header[d.ORDERS] == header[d.SENT_LAST] == 0
         count = header[d.REPORTS]
         if count == 0:
-            self._played_ns = until_ns
+            self._played_ns = played_ns
             return _NO_REPORTS  # a copy of nothing takes longer than a quiet step
         self._desk[d.REPORTS] = 0
         reports = self._reports[:count].copy()
-        self._played_ns = min(until_ns, reports.item(0)[0] + header[d.PATIENCE]) if stop == d.DONE else -1
+        self._played_ns = min(played_ns, reports.item(0)[0] + header[d.PATIENCE])
         return reports
 
     @property
@@ -279,12 +342,12 @@ class SimulatedVenue:
             self._grow(int(desk[d.ORDER_CAPACITY]), 2 * capacity, int(desk[d.TAKEN_CAPACITY]))
             desk = self._desk
             at = int(desk[d.SENT_AT])
-        self._last_arrival_ns = max(self._last_arrival_ns, arrival_ns)
+        self.last_arrival_ns = max(self.last_arrival_ns, arrival_ns)
         s = at + last * d.SENT_WORDS
-        desk[s : s + 7] = self._last_arrival_ns, action, order_id, side, tick, size, kind
+        desk[s : s + 7] = self.last_arrival_ns, action, order_id, side, tick, size, kind
         desk[d.SENT_LAST] = last + 1
         self.is_idle = False
-        self._played_ns = min(self._played_ns, self._last_arrival_ns - 1)
+        self._played_ns = min(self._played_ns, self.last_arrival_ns - 1)
 
     def _grow(self, orders: int, sent: int, taken: int) -> None:
         old, new = self._desk, _empty_desk(orders, sent, taken)

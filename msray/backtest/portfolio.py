@@ -94,6 +94,11 @@ class PortfolioManager:
         self._open: dict[str, _OpenTrade] = {}
         self._marks: dict[str, int] = {}
 
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Fees of trades that take and that provide liquidity, as they are booked: fractions of a trade's value."""
+        return self._rates[False] / 1e9, self._rates[True] / 1e9
+
     def add(self, instrument: Instrument, contract_size: float = 0.0) -> None:
         """Open the account of an instrument; ``contract_size`` above 0 says that it is an inverse future.
 

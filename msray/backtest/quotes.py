@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,29 @@ class _Piece:
         self.unit = self.instrument.exact_price(1)
 
 
+class View(NamedTuple):
+    """Rows as a kernel reads them.
+
+    Attributes
+    ----------
+    known_ns, bests, values
+        As they were handed over, of one grid.
+    unit
+        Price of a tick, an integer of ``10**-18``.
+    at
+        The newest row that is known.
+    gap_ns
+        When we learned of the last gap; -1: of none.
+    """
+
+    known_ns: NDArray[np.int64]
+    bests: NDArray[np.int64]
+    values: NDArray[np.float64]
+    unit: int
+    at: int
+    gap_ns: int
+
+
 class Quotes:
     """The rows of one instrument in the order in which they become known.
 
@@ -96,7 +120,7 @@ class Quotes:
         if len(known_ns):
             bests = np.ascontiguousarray(bests).view()
             bests.flags.writeable = False  # as it comes from a cluster's memory: the kernel is to see one type
-            self._pieces.append(_Piece(instrument, known_ns, bests, values))
+            self._pieces.append(_Piece(instrument, known_ns, bests, np.ascontiguousarray(values)))
             self._next_ns = -1
 
     def lose(self, known_ns: NDArray[np.int64]) -> None:
@@ -161,6 +185,23 @@ class Quotes:
         return self._pieces[0].instrument if self._at >= 0 else None
 
     @property
+    def has_quote(self) -> bool:
+        """Whether there has been one."""
+        return self._at >= 0
+
+    @property
+    def piece_ns(self) -> int:
+        """Up to then nothing is known but rows of :attr:`view`."""
+        next_ns = int(self._pieces[1].known_ns[0]) if len(self._pieces) > 1 else NEVER_NS
+        return min(next_ns, self._gaps[0] if self._gaps else NEVER_NS) - 1
+
+    @property
+    def view(self) -> View:
+        """The rows on the newest one's grid; only where there is a quote."""
+        piece = self._pieces[0]
+        return View(piece.known_ns, piece.bests, piece.values, piece.unit, self._at, self._gap_ns)
+
+    @property
     def is_synced(self) -> bool:
         """Whether the last quote is younger than the last gap."""
         return self._at >= 0 and bool(self._pieces[0].known_ns[self._at] > self._gap_ns)
@@ -170,6 +211,14 @@ class Quotes:
         """The newest values of the columns that the tape has; only where there is a quote."""
         row: NDArray[np.float64] = self._pieces[0].values[self._at]
         return row
+
+    def row_after(self, at_ns: int) -> int:
+        """When the first row later than a time is known; :data:`NEVER_NS` if none was handed over."""
+        for piece in self._pieces:
+            row = int(piece.known_ns.searchsorted(at_ns, side="right"))
+            if row < len(piece.known_ns):
+                return piece.known_ns.item(row)
+        return NEVER_NS
 
     def next_touch(self, side: Side, low: int, high: int) -> int:
         """Since when the best price of a side is at or beyond one of two prices, from the newest row on.

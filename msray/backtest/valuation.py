@@ -33,23 +33,20 @@ class Valuation:
     ----------
     points
         The values so far.
+    next_ns
+        When the next one is due; :data:`NEVER_NS` while nothing is held.
     """
 
     def __init__(self, desk: TradingDesk, history: int | None) -> None:
         self.points: deque[EquityPoint] = deque(maxlen=history)
         self._desk = desk
-        self._next_ns = NEVER_NS
+        self.next_ns = NEVER_NS
         self._ahead: list[EquityPoint] = []
 
     @property
-    def is_due(self) -> bool:
-        """Whether the account will be valued again."""
-        return self._next_ns < NEVER_NS
-
-    @property
     def due_ns(self) -> int:
-        """When :meth:`take` is due next, beyond what is worked out; :data:`NEVER_NS` while nothing is held."""
-        return self._next_ns + len(self._ahead) * SAMPLE_NS
+        """When :meth:`take_due` is due: the first time that is not worked out."""
+        return self.next_ns + len(self._ahead) * SAMPLE_NS
 
     def take(self) -> bool:
         """Value the account now; says whether that ends trading."""
@@ -57,11 +54,21 @@ class Valuation:
         now_ns, equity = desk.now_ns, desk.equity
         self.points.append(EquityPoint(now_ns, equity))
         self.forget()
-        if self._next_ns <= now_ns:
-            self._next_ns = NEVER_NS
-        if self._next_ns == NEVER_NS and not desk.portfolio.is_flat:
-            self._next_ns = now_ns + SAMPLE_NS
+        if self.next_ns == NEVER_NS and not desk.portfolio.is_flat:
+            self.next_ns = now_ns + SAMPLE_NS
         return desk.risk.observe(equity, now_ns) is not None
+
+    def note(self, at_ns: int) -> None:
+        """Value the account as it is, for a moment of which it is known that it does not end trading."""
+        equity = self._desk.portfolio.equity
+        self.points.append(EquityPoint(at_ns, equity))
+        halted = self._desk.risk.observe(equity, at_ns)
+        assert halted is None, halted
+
+    def take_due(self) -> bool:
+        """Value the account because the time for it has come; says whether that ends trading."""
+        self.next_ns = NEVER_NS
+        return self.take()
 
     def forget(self) -> None:
         """The account has changed, or is about to."""
@@ -70,9 +77,9 @@ class Valuation:
     def look_ahead(self, until_ns: int) -> None:
         """Work out the values up to a time, included, as long as nothing else happens and they break no limit."""
         desk = self._desk
-        if self._ahead or self._next_ns + _LEAST * SAMPLE_NS > until_ns or desk.portfolio.is_flat:
+        if self._ahead or self.next_ns + _LEAST * SAMPLE_NS > until_ns or desk.portfolio.is_flat:
             return
-        at_ns = np.arange(self._next_ns, min(until_ns, self._next_ns + _MOST * SAMPLE_NS) + 1, SAMPLE_NS)
+        at_ns = np.arange(self.next_ns, min(until_ns, self.next_ns + _MOST * SAMPLE_NS) + 1, SAMPLE_NS)
         mids = {name: market.quotes.mid_prices(at_ns) for name, market in desk.markets.items()}
         values = desk.portfolio.equities(mids, len(at_ns))
         times = at_ns[: desk.risk.quiet(np.array(values), at_ns)].tolist()
@@ -80,12 +87,12 @@ class Valuation:
 
     def go_to(self, now_ns: int) -> None:
         """Nothing has happened up to a time, included: what was worked out up to then is so."""
-        if self._next_ns > now_ns or not self._ahead:
+        if self.next_ns > now_ns or not self._ahead:
             return
-        count = min((now_ns - self._next_ns) // SAMPLE_NS + 1, len(self._ahead))
+        count = min((now_ns - self.next_ns) // SAMPLE_NS + 1, len(self._ahead))
         for point in self._ahead[:count]:
             self._desk.risk.observe(point.equity, point.at_ns)
         self.points += self._ahead[:count]
         self._desk.go_to(self._ahead[count - 1].at_ns)
-        self._next_ns += count * SAMPLE_NS
+        self.next_ns += count * SAMPLE_NS
         del self._ahead[:count]

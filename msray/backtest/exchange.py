@@ -290,6 +290,8 @@ class SimulatedVenue:
             self._grow(2 * int(desk[d.ORDER_CAPACITY]), int(desk[d.SENT_CAPACITY]), 2 * int(desk[d.TAKEN_CAPACITY]))
         elif stop == d.SPECIAL:
             reported = int(desk[d.REPORTS])
+            if reported and desk[d.PATIENCE] and records.messages["kind"][batch.at] == REGRID:
+                return d.REPORTED  # what has been reported is in ticks of the grid that ends here
             self._take(records, batch.at)
             batch.at += 1
             if desk[d.REPORTS] > reported and desk[d.STOPS_AT_REPORTS] and not desk[d.PATIENCE]:

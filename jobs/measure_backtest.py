@@ -27,9 +27,9 @@ from figures import Figure, arguments, median_seconds, report
 from order_peers import Run, hftbacktest
 from scripted_orders import (
     Assumed,
+    CompiledScript,
     Market,
     Rows,
-    CompiledScript,
     Scripted,
     backtest,
     backtest_fills,

@@ -198,9 +198,7 @@ class CompiledStrategy(Strategy):
         for token in refused:
             self._refused += 1
             if self._refused > _MOST_REFUSED:
-                raise UsageError(
-                    f"decide must not ask at once for what was refused, got {_MOST_REFUSED} in a row"
-                )
+                raise UsageError(f"decide must not ask at once for what was refused, got {_MOST_REFUSED} in a row")
             self._ask(desk, Why.REFUSED, {"token": token})
         self._refused = 0
 

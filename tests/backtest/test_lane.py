@@ -5,8 +5,10 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from chains import chains
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_orders import Assumed, CompiledScript, Market, Scripted, backtest, scripted
 
 from msray.backtest import lane
 from msray.backtest.compiled import Act, CompiledStrategy, Why, decision
@@ -15,8 +17,8 @@ from msray.backtest.engine import BacktestingEngine
 from msray.backtest.entrances import grids_of
 from msray.backtest.latency import ConstantLatency
 from msray.errors import UsageError
-from msray.market import OrderKind, Side
-from tests.backtest.made import INSTRUMENT, depth, gap, pieces, records, regrid, snapshot, tape
+from msray.features import NAMES
+from tests.backtest.made import INSTRUMENT, depth, pieces, records, snapshot, tape
 from tests.backtest.test_stage import market
 from tests.backtest.watched import random_market
 
@@ -88,9 +90,10 @@ class SameLatency:
 
 
 def story(engine, strategy, result):
-    risk, accounts = engine.desk.risk, {
-        name: (one.size, one.gross, one.cost, one.fees, one.funding) for name, one in result.accounts.items()
-    }
+    risk, accounts = (
+        engine.desk.risk,
+        {name: (one.size, one.gross, one.cost, one.fees, one.funding) for name, one in result.accounts.items()},
+    )
     return {
         "fills": result.fills,
         "trades": result.trades,
@@ -170,3 +173,132 @@ def test_the_kernel_and_python_do_the_same(seed, delays, limits, wants_rows, ins
     for name, expected in alone.items():
         assert found[name] == expected, name
         assert by_piece[name] == expected, name
+
+
+@decision
+def nothing(told, values, words, reals, asks):
+    return 0
+
+
+@decision
+def one_thing(told, values, words, reals, asks):
+    """Asks at 2 ms for what ``words`` say, and returns their first."""
+    if told.why == Why.START:
+        asks[0].what, asks[0].at_ns = Act.WAKE, 2_000_000
+        return 1
+    if told.why == Why.TIME:
+        ask = asks[0]
+        ask.what, ask.token, ask.side, ask.kind, ask.tick, ask.size = (
+            words[1],
+            7,
+            words[2],
+            words[3],
+            words[4],
+            words[5],
+        )
+        asks[1].what, asks[1].token, asks[1].side, asks[1].kind, asks[1].tick, asks[1].size = Act.PLACE, 7, 0, 0, 90, 1
+        return words[0]
+    return 0
+
+
+FREE = BacktestConfig(
+    fee_rate=0.0,
+    compute_ms=0.0,
+    latency=LatencyConfig(entry_ms=0.0, response_ms=0.0),
+    risk=RiskConfig(max_daily_loss_pct=1.0, max_drawdown_pct=1.0),
+)
+BOOK = snapshot(0, {99: 100}, {101: 100}), depth(MS, (0, 98, 1))
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ((65, 0, 0, 0, 90, 1), "decide must return 0 to 64, got 65"),
+        ((-1, 0, 0, 0, 90, 1), "decide must return 0 to 64, got -1"),
+        ((1, 9, 0, 0, 90, 1), "what a decision asks for must be one of Act, 0 to 3, got 9"),
+        ((1, 0, 2, 0, 90, 1), "side of an order must be 0 or 1, got 2"),
+        ((1, 0, 0, 4, 90, 1), "kind of an order must be 0 to 3, got 4"),
+        ((1, 0, 0, 0, 90, 0), "size of an order must be 1 or more units, got 0"),
+        ((1, 0, 0, 0, 0, 1), "tick of an order must be 1 to 2147483646, got 0"),
+        ((2, 0, 0, 0, 90, 1), "token of an order must not be that of an open one, got 7"),
+    ],
+)
+@pytest.mark.parametrize("latency", [SameLatency(0, 0), ConstantLatency(0, 0)])
+def test_what_cannot_be_sent_is_refused_in_words(words, error, latency):
+    strategy = CompiledStrategy(one_thing, words=np.array(words))
+
+    with pytest.raises(UsageError, match=error):
+        BacktestingEngine(FREE, strategy, latency=latency).run([tape(records(*BOOK, depth(9 * MS, (0, 98, 2))))])
+
+
+def test_what_is_no_compiled_strategy_is_refused():
+    with pytest.raises(UsageError, match=r"decide must be made by msray\.backtest\.decision"):
+        CompiledStrategy(lambda *told: 0)
+    with pytest.raises(UsageError, match="words must not be negative, got -1"):
+        CompiledStrategy(nothing, words=-1)
+    with pytest.raises(UsageError, match="words must be a row of int64, got 1 dimensions of float64"):
+        CompiledStrategy(nothing, words=np.zeros(2))
+    both = [tape(records(*BOOK)), tape(records(*BOOK), instrument=INVERSE)]
+    with pytest.raises(UsageError, match="a compiled strategy trades 1 instrument, got 2"):
+        BacktestingEngine(FREE, CompiledStrategy(nothing)).run(both)
+
+
+def test_an_error_of_a_decision_is_raised():
+    @decision
+    def fails(told, values, words, reals, asks):
+        if told.why == Why.ROW and told.now_ns > 2_000_000:
+            raise ValueError("no")
+        return 0
+
+    rows = [depth(at * MS, (0, 98, at)) for at in range(3, 9)]
+    with pytest.raises(ValueError, match="no"):
+        BacktestingEngine(FREE, CompiledStrategy(fails, wants_rows=True)).run([tape(records(*BOOK, *rows))])
+
+
+@decision
+def each_row(told, values, words, reals, asks):
+    if told.why == Why.ROW:
+        words[0] += 1
+        reals[0] += values[0]
+    return 0
+
+
+def test_every_row_is_told_once_with_its_values():
+    path = tape(records(*BOOK, *(depth(at * MS, (0, 98, at)) for at in (2, 3, 3, 7))))
+    path = replace(path, values=np.array([[1.0], [2.0], [3.0], [4.0], [5.0]]), columns=(0,))
+
+    for latency in (SameLatency(0, 0), ConstantLatency(0, 0)):
+        strategy = CompiledStrategy(each_row, words=1, reals=1, columns=(NAMES[0],), wants_rows=True)
+        BacktestingEngine(FREE, strategy, latency=latency).run([path])
+
+        assert (strategy.words[0], strategy.reals[0]) == (4, 1.0 + 2.0 + 4.0 + 5.0)
+
+
+@pytest.fixture(scope="module")
+def recorded(data_dir):
+    return Market(next(chains(data_dir, ["usdm BTC 2024"])))
+
+
+def test_on_a_recording_the_kernel_and_python_do_the_same(recorded):
+    free = RiskConfig(max_daily_loss_pct=1.0, max_drawdown_pct=1.0, max_orders_per_s=1000, max_open_orders=1000)
+    words = recorded.config.model_copy(update={"initial_capital": 1e6, "risk": free})
+
+    path = recorded.tape()
+    alone, _ = run(path, words, 5, True, SameLatency(5 * MS, 7 * MS))
+    found, _ = run(path, words, 5, True, ConstantLatency(5 * MS, 7 * MS))
+
+    assert len(found["fills"]) > 10
+    assert found == alone
+
+
+def test_on_a_recording_a_compiled_script_does_what_one_in_python_does(recorded):
+    orders, assumed = scripted(recorded, 3, each_s=2.0, largest=0.2), Assumed(queue="power")
+
+    found, expected = (
+        backtest(recorded, recorded.tape(), strategy, assumed)
+        for strategy in (CompiledScript(orders), Scripted(recorded.chain.instrument.id, orders))
+    )
+
+    assert len(found.fills) > 100
+    for part in ("fills", "trades", "equity", "answers", "orders", "accounts"):
+        assert getattr(found, part) == getattr(expected, part), part

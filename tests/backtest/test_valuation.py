@@ -67,6 +67,15 @@ def test_values_and_halts_are_those_of_looking_each_second(seed, daily, drawdown
     assert found[0] == found[1] == found[2]
 
 
+def test_a_fill_at_the_time_of_a_value_does_not_take_its_place():
+    path = tape(records(snapshot(0, {99: 9}, {101: 9}), depth(1, (0, 98, 1)), depth(5 * SECOND, (0, 98, 2))))
+    script = [(at * SECOND, X, Side.BUY, OrderKind.MARKET, 0, 1) for at in (1, 3)]
+
+    points = BacktestingEngine(EXACT, Scripted(script)).run([path]).equity
+
+    assert [point.at_ns // SECOND for point in points] == [1, 2, 3, 3, 4, 5, 5]
+
+
 def test_what_is_held_is_valued_each_second_from_the_fill_on():
     path = tape(records(snapshot(0, {99: 9}, {101: 9}), depth(1, (0, 98, 1)), depth(7 * SECOND, (0, 100, 9))))
     script = [(SECOND // 2, X, Side.BUY, OrderKind.MARKET, 0, 2), (7 * SECOND, X, Side.SELL, OrderKind.MARKET, 0, 2)]

@@ -206,11 +206,13 @@ class Lane:
 
     def _book(self) -> None:
         """Book what was logged, exactly."""
-        desk, market = self._desk, self.market
-        portfolio, name = desk.portfolio, market.instrument.id
-        unit, tick = market.quotes.view.unit, market.venue.instrument.exact_price(1)
-        for row in self._log[: self._lane[k.LOGGED]].tolist():
-            at_ns, mid_ticks, order_id, exchange_ns, price_ticks, size, side, is_maker = row
+        portfolio, fills, name = self._desk.portfolio, self._desk.fills, self.market.instrument.id
+        unit, tick = self.market.quotes.view.unit, self.market.venue.instrument.exact_price(1)
+        rows, values, last_ticks = self._log[: self._lane[k.LOGGED]], list[float](), -1
+        for at_ns, mid_ticks, order_id, exchange_ns, price_ticks, size, side, is_maker in rows.tolist():
+            if size == 0 and mid_ticks == last_ticks:
+                values.append(values[-1])
+                continue
             portfolio.mark(name, mid_ticks * unit // 2)
             if size:
                 fill = Fill(
@@ -219,13 +221,15 @@ class Lane:
                     side=_SIDES[side],
                     price=price_ticks * tick,
                     size=size,
-                    is_maker=bool(is_maker),
+                    is_maker=is_maker == 1,
                     exchange_ns=exchange_ns,
                     local_ns=at_ns,
                 )
-                desk.fills.append(fill)
+                fills.append(fill)
                 portfolio.apply(fill)
-            self._valuation.note(at_ns)
+            values.append(portfolio.equity)
+            last_ticks = mid_ticks
+        self._valuation.note(rows["at_ns"], values)
 
 
 @cache

@@ -144,14 +144,22 @@ class PortfolioManager:
         """Everything at its mark, quote units."""
         return as_float(self.exact_equity)
 
-    def equities(self, marks: Mapping[str, Sequence[int | None]], count: int) -> list[float]:
-        """:attr:`equity` at so many other marks, by instrument id; None: as it is marked now."""
-        totals = [self.initial] * count
-        for name, account in self.accounts.items():
-            now = self._marks.get(name, 0)
-            for number, mark in enumerate(marks[name]):
-                totals[number] += account.worth(now if mark is None else mark)
-        return [as_float(total) for total in totals]
+    def equities(self, marks: Mapping[str, Sequence[int | None]]) -> list[float]:
+        """:attr:`equity` at other marks, as many of each instrument, by its id; None: as it is marked now."""
+        accounts = [(account, self._marks.get(name, 0)) for name, account in self.accounts.items()]
+        values: list[float] = []
+        before: tuple[int | None, ...] = ()
+        for at in zip(*(marks[name] for name in self.accounts), strict=True):
+            if at != before:
+                worths = [
+                    account.worth(now if mark is None else mark)
+                    for (account, now), mark in zip(accounts, at, strict=True)
+                ]
+                values.append(as_float(self.initial + sum(worths)))
+                before = at
+            else:
+                values.append(values[-1])  # as most are in a quiet market
+        return values
 
     def apply(self, fill: Fill, reason: str = "") -> None:
         """Book a trade of ours.

@@ -7,6 +7,7 @@ go. They count when nothing came between; what comes between makes them be worke
 from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
 from msray.backtest.agenda import NEVER_NS
 from msray.backtest.config import SECOND
@@ -41,7 +42,7 @@ class Valuation:
         self.points: deque[EquityPoint] = deque(maxlen=history)
         self._desk = desk
         self.next_ns = NEVER_NS
-        self._ahead: list[EquityPoint] = []
+        self._ahead: list[float] = []
 
     @property
     def due_ns(self) -> int:
@@ -58,12 +59,14 @@ class Valuation:
             self.next_ns = now_ns + SAMPLE_NS
         return desk.risk.observe(equity, now_ns) is not None
 
-    def note(self, at_ns: int) -> None:
-        """Value the account as it is, for a moment of which it is known that it does not end trading."""
-        equity = self._desk.portfolio.equity
-        self.points.append(EquityPoint(at_ns, equity))
-        halted = self._desk.risk.observe(equity, at_ns)
-        assert halted is None, halted
+    def note(self, at_ns: NDArray[np.int64], values: list[float]) -> None:
+        """Note values of one day of which it is known that they do not end trading."""
+        if not values:
+            return
+        risk = self._desk.risk
+        assert risk.quiet(np.array(values), at_ns) == len(values), "a value that ends trading"
+        risk.observe(max(values), int(at_ns[-1]))
+        self.points.extend(map(EquityPoint, at_ns.tolist(), values))
 
     def take_due(self) -> bool:
         """Value the account because the time for it has come; says whether that ends trading."""
@@ -81,18 +84,16 @@ class Valuation:
             return
         at_ns = np.arange(self.next_ns, min(until_ns, self.next_ns + _MOST * SAMPLE_NS) + 1, SAMPLE_NS)
         mids = {name: market.quotes.mid_prices(at_ns) for name, market in desk.markets.items()}
-        values = desk.portfolio.equities(mids, len(at_ns))
-        times = at_ns[: desk.risk.quiet(np.array(values), at_ns)].tolist()
-        self._ahead = [EquityPoint(time_ns, value) for time_ns, value in zip(times, values, strict=False)]
+        values = desk.portfolio.equities(mids)
+        self._ahead = values[: desk.risk.quiet(np.array(values), at_ns)]
 
     def go_to(self, now_ns: int) -> None:
         """Nothing has happened up to a time, included: what was worked out up to then is so."""
         if self.next_ns > now_ns or not self._ahead:
             return
         count = min((now_ns - self.next_ns) // SAMPLE_NS + 1, len(self._ahead))
-        for point in self._ahead[:count]:
-            self._desk.risk.observe(point.equity, point.at_ns)
-        self.points += self._ahead[:count]
-        self._desk.go_to(self._ahead[count - 1].at_ns)
+        at_ns = self.next_ns + SAMPLE_NS * np.arange(count)
+        self.note(at_ns, self._ahead[:count])
+        self._desk.go_to(int(at_ns[-1]))
         self.next_ns += count * SAMPLE_NS
         del self._ahead[:count]

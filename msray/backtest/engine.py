@@ -164,26 +164,27 @@ class BacktestingEngine:
         while True:
             if self._lane is not None:
                 self._hear(self._lane.market, self._lane.go_to(until_ns))
-            row = self._next_row if self.strategy.wants_rows else NEVER
-            known = min(self._agenda.next, row)
+            known = min(self._agenda.next, self._next_row)
             self._valuation.look_ahead(min(known[0] - 1, until_ns))
-            wake = min(known, (self._valuation.due_ns, Kind.VALUE))
-            if self._plays_on(min(wake[0], until_ns)):
+            at_ns, kind = min(known, (self._valuation.due_ns, Kind.VALUE))
+            if self._plays_on(min(at_ns, until_ns)):
                 continue
-            self._valuation.go_to(min(wake[0] - 1, until_ns))
-            if wake[0] > until_ns:
+            self._valuation.go_to(min(at_ns - 1, until_ns))
+            if at_ns > until_ns:
                 return
-            if wake[1] is Kind.VALUE:
-                self.desk.go_to(wake[0])
+            if kind is Kind.VALUE:
+                self.desk.go_to(at_ns)
                 self._halt_if(self._valuation.take_due())
-            elif wake == row:
-                self._take_row(wake[0])
+            elif kind is Kind.ROW:
+                self._take_row(at_ns)
             else:
                 self._take(self._agenda.pop())
 
     @property
     def _next_row(self) -> Moment:
-        """When the next row is known that the strategy was not told of."""
+        """When the next row is known that the strategy was not told of, if it wants to be."""
+        if not self.strategy.wants_rows:
+            return NEVER
         rows = [market.quotes.row_after(market.row_ns) for market in self.desk.markets.values()]
         return min(rows, default=NEVER_NS), Kind.ROW
 

@@ -264,11 +264,11 @@ class SimulatedVenue:
 
     def _step(self, until_ns: int) -> int:
         """One call of the kernel, and what it asks for."""
-        desk, arrivals_ns = self._desk, until_ns
+        desk, batch = self._desk, self._first
+        records, last_ns, arrivals_ns = batch.records, until_ns, until_ns
         if len(self._batches) > 1:  # of one instant, messages come before arrivals: also those of the next batch
+            last_ns = self._horizon(until_ns)
             arrivals_ns = min(until_ns, int(self._batches[1].exchange_ns[0]) - 1)
-        batch = self._first
-        records = batch.records
         batch.at = int(
             k.advance(
                 desk,
@@ -277,7 +277,7 @@ class SimulatedVenue:
                 records.levels,
                 batch.exchange_ns,
                 batch.at,
-                self._horizon(until_ns),
+                last_ns,
                 arrivals_ns,
                 self._reports,
             )

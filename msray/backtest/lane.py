@@ -16,6 +16,7 @@ import numpy as np
 from numba import types
 
 from msray.backtest import kernels_lane as k
+from msray.backtest import kernels_lane_orders as o
 from msray.backtest.account import as_float
 from msray.backtest.agenda import NEVER_NS, Agenda, Kind
 from msray.backtest.compiled import ASK, SIGNATURE, TOLD, CompiledStrategy
@@ -60,15 +61,15 @@ class Lane:
         self._strategy, self._desk, self._agenda, self._valuation = strategy, desk, agenda, valuation
         risk = desk.risk.config
         orders = risk.max_open_orders + 64
-        sent_at = k.ORDERS_AT + orders * k.ORDER_WORDS
+        sent_at = o.ORDERS_AT + orders * o.ORDER_WORDS
         self._lane = lane = np.zeros(sent_at + risk.max_orders_per_s, np.int64)
-        lane[k.ENTRY], lane[k.RESPONSE] = latency.entry_ns(0), latency.response_ns(0)
-        lane[k.ORDER_CAPACITY], lane[k.MAX_OPEN] = orders, risk.max_open_orders
-        lane[k.SENT_AT], lane[k.SENT_CAPACITY] = sent_at, risk.max_orders_per_s
-        self._money = money = np.zeros(k.MONEY)
-        money[k.TAKER], money[k.MAKER] = desk.portfolio.rates
-        money[k.INITIAL] = as_float(desk.portfolio.initial)
-        money[k.MAX_ORDER : k.HIGHEST] = (
+        lane[o.ENTRY], lane[o.RESPONSE] = latency.entry_ns(0), latency.response_ns(0)
+        lane[o.ORDER_CAPACITY], lane[o.MAX_OPEN] = orders, risk.max_open_orders
+        lane[o.SENT_AT], lane[o.SENT_CAPACITY] = sent_at, risk.max_orders_per_s
+        self._money = money = np.zeros(o.MONEY)
+        money[o.TAKER], money[o.MAKER] = desk.portfolio.rates
+        money[o.INITIAL] = as_float(desk.portfolio.initial)
+        money[o.MAX_ORDER : o.HIGHEST] = (
             risk.max_order_pct,
             risk.max_position_pct,
             risk.max_exposure_pct,
@@ -97,10 +98,10 @@ class Lane:
         self._take_over()
         stop = self._run(last_ns)
         reports = self._put_back()
-        self._rest = 0 if self._lane[k.EVENTS] >= _FEW else min(2 * self._rest + 1, _MOST_REST)
+        self._rest = 0 if self._lane[o.EVENTS] >= _FEW else min(2 * self._rest + 1, _MOST_REST)
         self._resting = self._rest
         if stop == k.UNDONE:
-            self._strategy.carry_on(self._desk, int(self._lane[k.FIRST_ASK]), int(self._lane[k.ASKS]))
+            self._strategy.carry_on(self._desk, int(self._lane[o.FIRST_ASK]), int(self._lane[o.ASKS]))
         return reports
 
     def _last_ns(self, until_ns: int) -> int:
@@ -115,51 +116,51 @@ class Lane:
         desk = self._desk
         if desk.risk.halted is not None or not self.market.quotes.has_quote or self._agenda.count(Kind.ANSWER):
             return False
-        return self._agenda.count(Kind.TIME) <= k.TIMER_CAPACITY and len(desk.orders) <= self._lane[k.ORDER_CAPACITY]
+        return self._agenda.count(Kind.TIME) <= o.TIMER_CAPACITY and len(desk.orders) <= self._lane[o.ORDER_CAPACITY]
 
     def _take_over(self) -> None:
         desk, lane, market = self._desk, self._lane, self.market
         view, risk = market.quotes.view, desk.risk
-        lane[k.POSITION], lane[k.NUMBER], lane[k.NOW] = desk.position(market.instrument.id), desk.sent, desk.now_ns
-        lane[k.LAST_ARRIVAL], lane[k.ANSWERED] = market.venue.last_arrival_ns, market.answered_ns
-        lane[k.AT], lane[k.GAP_NS], lane[k.NEXT_ROW] = view.at, view.gap_ns, NEVER_NS
+        lane[o.POSITION], lane[o.NUMBER], lane[o.NOW] = desk.position(market.instrument.id), desk.sent, desk.now_ns
+        lane[o.LAST_ARRIVAL], lane[o.ANSWERED] = market.venue.last_arrival_ns, market.answered_ns
+        lane[o.AT], lane[o.GAP_NS], lane[o.NEXT_ROW] = view.at, view.gap_ns, NEVER_NS
         if self._strategy.wants_rows:
-            lane[k.NEXT_ROW] = view.known_ns.searchsorted(market.row_ns, side="right")
-        lane[k.SAMPLE_NS], lane[k.DAY] = self._valuation.next_ns, risk.day
-        lane[k.FACTOR] = view.unit // market.venue.instrument.exact_price(1)
-        lane[[k.TAKEN, k.LOGGED, k.EVENTS, k.FIRST_ASK, k.ASKS]] = 0
-        lane[k.ANSWERS : k.HEADER] = 0
+            lane[o.NEXT_ROW] = view.known_ns.searchsorted(market.row_ns, side="right")
+        lane[o.SAMPLE_NS], lane[o.DAY] = self._valuation.next_ns, risk.day
+        lane[o.FACTOR] = view.unit // market.venue.instrument.exact_price(1)
+        lane[[o.TAKEN, o.LOGGED, o.EVENTS, o.FIRST_ASK, o.ASKS]] = 0
+        lane[o.ANSWERS : o.HEADER] = 0
         times = self._agenda.take(Kind.TIME)
-        lane[k.TIMERS] = len(times)
+        lane[o.TIMERS] = len(times)
         for number, entry in enumerate(times):
-            at = k.TIMERS_AT + number * k.TIMER_WORDS
-            lane[at : at + k.TIMER_WORDS] = entry.at_ns, cast(int, entry.what)
+            at = o.TIMERS_AT + number * o.TIMER_WORDS
+            lane[at : at + o.TIMER_WORDS] = entry.at_ns, cast(int, entry.what)
         tokens = self._strategy.tokens
-        lane[k.ORDERS] = len(tokens)
-        lane[k.ASKED : k.ASKED + 2] = market.asked
+        lane[o.ORDERS] = len(tokens)
+        lane[o.ASKED : o.ASKED + 2] = market.asked
         for number, (token, order_id) in enumerate(tokens.items()):
-            at, order = k.ORDERS_AT + number * k.ORDER_WORDS, desk.orders[order_id]
-            lane[at : at + k.ORDER_WORDS] = token, order_id, order.side, order.kind, order.left, order.asked
-        sent = list(risk.sent_ns)[-lane[k.SENT_CAPACITY] :]
-        lane[k.SENT] = len(sent)
-        lane[lane[k.SENT_AT] : lane[k.SENT_AT] + len(sent)] = sent
+            at, order = o.ORDERS_AT + number * o.ORDER_WORDS, desk.orders[order_id]
+            lane[at : at + o.ORDER_WORDS] = token, order_id, order.side, order.kind, order.left, order.asked
+        sent = list(risk.sent_ns)[-lane[o.SENT_CAPACITY] :]
+        lane[o.SENT] = len(sent)
+        lane[lane[o.SENT_AT] : lane[o.SENT_AT] + len(sent)] = sent
         self._take_money_over(view.unit)
 
     def _take_money_over(self, unit: int) -> None:
         money, desk = self._money, self._desk
         account = desk.portfolio.accounts[self.market.instrument.id]
-        money[k.UNIT] = unit / 10**PRICE_DECIMALS
-        money[k.UNIT_VALUE] = 0.1**account.instrument.size_decimals
-        money[k.CONTRACT] = as_float(account.value(1, 0)) if account.contract else 0.0
-        money[k.FLOW] = as_float(account.flow)
+        money[o.UNIT] = unit / 10**PRICE_DECIMALS
+        money[o.UNIT_VALUE] = 0.1**account.instrument.size_decimals
+        money[o.CONTRACT] = as_float(account.value(1, 0)) if account.contract else 0.0
+        money[o.FLOW] = as_float(account.flow)
         mark = self.market.quotes.mid_price / 10**PRICE_DECIMALS
-        money[k.TURNOVER] = abs(money[k.FLOW]) * (mark if account.contract else 1.0)
-        money[k.HIGHEST], money[k.DAY_EQUITY] = desk.risk.highest, desk.risk.day_equity
+        money[o.TURNOVER] = abs(money[o.FLOW]) * (mark if account.contract else 1.0)
+        money[o.HIGHEST], money[o.DAY_EQUITY] = desk.risk.highest, desk.risk.day_equity
 
     def _run(self, until_ns: int) -> int:
         market, strategy = self.market, self._strategy
         state, view = market.venue.state, market.quotes.view
-        self._lane[k.BATCH_AT] = state.at
+        self._lane[o.BATCH_AT] = state.at
         stop = _compiled_run()(
             strategy.decide,
             self._lane,
@@ -178,37 +179,37 @@ class Lane:
     def _put_back(self) -> Reports:
         desk, lane, market = self._desk, self._lane, self.market
         self._book()
-        desk.go_to(int(lane[k.NOW]))
-        desk.sent, market.answered_ns = int(lane[k.NUMBER]), int(lane[k.ANSWERED])
-        if self._strategy.wants_rows and lane[k.NEXT_ROW] > 0:
-            market.row_ns = int(market.quotes.view.known_ns[lane[k.NEXT_ROW] - 1])
-        self._valuation.next_ns = int(lane[k.SAMPLE_NS])
-        for kind, count in zip(ReportKind, lane[k.ANSWERS : k.HEADER].tolist(), strict=False):
+        desk.go_to(int(lane[o.NOW]))
+        desk.sent, market.answered_ns = int(lane[o.NUMBER]), int(lane[o.ANSWERED])
+        if self._strategy.wants_rows and lane[o.NEXT_ROW] > 0:
+            market.row_ns = int(market.quotes.view.known_ns[lane[o.NEXT_ROW] - 1])
+        self._valuation.next_ns = int(lane[o.SAMPLE_NS])
+        for kind, count in zip(ReportKind, lane[o.ANSWERS : o.HEADER].tolist(), strict=False):
             if count:
                 desk.answers[kind] += count
-        timers = lane[k.TIMERS_AT :][: int(lane[k.TIMERS]) * k.TIMER_WORDS].reshape(-1, k.TIMER_WORDS)
+        timers = lane[o.TIMERS_AT :][: int(lane[o.TIMERS]) * o.TIMER_WORDS].reshape(-1, o.TIMER_WORDS)
         for at_ns, token in timers.tolist():
             self._agenda.write(at_ns, Kind.TIME, token)
         self._put_orders_back()
-        sent, capacity, first = int(lane[k.SENT]), int(lane[k.SENT_CAPACITY]), int(lane[k.SENT_AT])
+        sent, capacity, first = int(lane[o.SENT]), int(lane[o.SENT_CAPACITY]), int(lane[o.SENT_AT])
         ring = lane[first : first + min(sent, capacity)]
         desk.risk.sent_ns = deque(np.roll(ring, -(sent % capacity) if sent > capacity else 0).tolist())
-        return market.venue.resume(int(lane[k.BATCH_AT]), int(lane[k.LAST_ARRIVAL]), int(lane[k.TAKEN]))
+        return market.venue.resume(int(lane[o.BATCH_AT]), int(lane[o.LAST_ARRIVAL]), int(lane[o.TAKEN]))
 
     def _put_orders_back(self) -> None:
         desk, lane, market = self._desk, self._lane, self.market
-        orders = lane[k.ORDERS_AT :][: int(lane[k.ORDERS]) * k.ORDER_WORDS].reshape(-1, k.ORDER_WORDS)
-        market.asked[:] = lane[k.ASKED : k.ASKED + 2].tolist()
+        orders = lane[o.ORDERS_AT :][: int(lane[o.ORDERS]) * o.ORDER_WORDS].reshape(-1, o.ORDER_WORDS)
+        market.asked[:] = lane[o.ASKED : o.ASKED + 2].tolist()
         desk.orders.clear()
         for _, order_id, side, kind, left, asked in orders.tolist():
             desk.orders[order_id] = Order(market, Side(side), OrderKind(kind), left, asked, "")
-        self._strategy.open_orders(dict(orders[:, [k.TOKEN, k.ID]].tolist()))
+        self._strategy.open_orders(dict(orders[:, [o.TOKEN, o.ID]].tolist()))
 
     def _book(self) -> None:
         """Book what was logged, exactly."""
         portfolio, fills, name = self._desk.portfolio, self._desk.fills, self.market.instrument.id
         unit, tick = self.market.quotes.view.unit, self.market.venue.instrument.exact_price(1)
-        rows, values, last_ticks = self._log[: self._lane[k.LOGGED]], list[float](), -1
+        rows, values, last_ticks = self._log[: self._lane[o.LOGGED]], list[float](), -1
         for at_ns, mid_ticks, order_id, exchange_ns, price_ticks, size, side, is_maker in rows.tolist():
             if size == 0 and mid_ticks == last_ticks:
                 values.append(values[-1])

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from msray.backtest.agenda import NEVER, NEVER_NS, Agenda, Entry, Kind, Moment
-from msray.backtest.compiled import CompiledStrategy
 from msray.backtest.config import SECOND, BacktestConfig, FundingRate
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
-from msray.backtest.lane import Lane
-from msray.backtest.latency import ConstantLatency, Latency, latency_of
+from msray.backtest.lane import Lane, make_lane
+from msray.backtest.latency import Latency, latency_of
 from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
@@ -159,8 +158,7 @@ class BacktestingEngine:
         if not self._is_started:
             self._is_started = True
             self.strategy.on_start(self.desk)
-            if isinstance(self.strategy, CompiledStrategy) and isinstance(self._latency, ConstantLatency):
-                self._lane = Lane(self.strategy, self._latency, self.desk, self._agenda, self._valuation)
+            self._lane = make_lane(self.strategy, self._latency, self.desk, self._agenda, self._valuation)
         while True:
             if self._lane is not None:
                 self._hear(self._lane.market, self._lane.go_to(until_ns))

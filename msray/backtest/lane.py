@@ -22,7 +22,8 @@ from msray.backtest.agenda import NEVER_NS, Agenda, Kind
 from msray.backtest.compiled import ASK, SIGNATURE, TOLD, CompiledStrategy
 from msray.backtest.desk import Order, TradingDesk
 from msray.backtest.exchange import Reports
-from msray.backtest.latency import ConstantLatency
+from msray.backtest.latency import ConstantLatency, Latency
+from msray.backtest.strategy import Strategy
 from msray.backtest.valuation import Valuation
 from msray.compiled import typed_kernel
 from msray.market import LEVEL, MESSAGE, PRICE_DECIMALS, REPORT, Fill, OrderKind, ReportKind, Side
@@ -231,6 +232,18 @@ class Lane:
             values.append(portfolio.equity)
             last_ticks = mid_ticks
         self._valuation.note(rows["at_ns"], values)
+
+
+def make_lane(
+    strategy: Strategy, latency: Latency, desk: TradingDesk, agenda: Agenda, valuation: Valuation
+) -> Lane | None:
+    """The lane of a strategy; None where the kernel could not know what it does, or how long its orders take."""
+    if not isinstance(strategy, CompiledStrategy) or type(latency) is not ConstantLatency:
+        return None
+    told = "on_row", "on_time", "on_answer"
+    if any(getattr(type(strategy), name) is not getattr(CompiledStrategy, name) for name in told):
+        return None
+    return Lane(strategy, latency, desk, agenda, valuation)
 
 
 @cache

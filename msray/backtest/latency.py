@@ -110,7 +110,7 @@ class RecordedLatency:
         if least < 0:
             raise UsageError(f"latencies of a log must not be negative, got {least}")
         self._at_ns, self._entry_ns, self._response_ns = at_ns, entry_ns, response_ns
-        self._least_response_ns = int(response_ns.min())
+        self._least_response_ns = max(int(response_ns.min()) - 1, 0)  # what is interpolated may be rounded down
 
     @property
     def least_response_ns(self) -> int:

@@ -243,6 +243,22 @@ def test_what_is_no_compiled_strategy_is_refused():
         BacktestingEngine(FREE, CompiledStrategy(nothing)).run(both)
 
 
+def test_a_strategy_that_overrides_what_it_is_told_is_told_it_all():
+    class Listening(CompiledStrategy):
+        heard = 0
+
+        def on_row(self, instrument, desk):
+            self.heard += 1
+            super().on_row(instrument, desk)
+
+    strategy = Listening(nothing, wants_rows=True)
+
+    rows = [depth(at * MS, (0, 98, at)) for at in range(2, 40)]
+    BacktestingEngine(FREE, strategy, latency=ConstantLatency(0, 0)).run([tape(records(*BOOK, *rows))])
+
+    assert strategy.heard == 39
+
+
 def test_an_error_of_a_decision_is_raised():
     @decision
     def fails(told, values, words, reals, asks):

@@ -51,3 +51,13 @@ def test_a_log_that_makes_no_sense_is_refused(columns, message):
 def test_nothing_arrives_before_it_was_sent():
     with pytest.raises(UsageError, match="entry_ns must not be negative, got -1"):
         ConstantLatency(-1, 0)
+
+
+def test_no_answer_is_sooner_than_the_least_that_a_model_says():
+    rng = np.random.default_rng(1)
+    at, delays = np.cumsum(rng.integers(1, 10**9, 200)), rng.integers(0, 10**7, 200)
+    models = [ConstantLatency(1, 5), recorded(at, delays, delays), recorded(at, delays, delays + 4_999_999)]
+    models.append(latency_of(LatencyConfig(entry_ms=1, response_ms=2, jitter_ms=3), rng))
+
+    for model in models:
+        assert 0 <= model.least_response_ns <= min(model.response_ns(now) for now in range(0, int(at[-1]), 10**7))

@@ -70,7 +70,7 @@ Decide = Callable[[Any, NDArray[np.float64], NDArray[np.int64], NDArray[np.float
 
 
 def decision(function: Decide) -> Decide:
-    """Compile a function that decides; it takes a tenth of a second to a few, once a process.
+    """Compile a function that decides, which takes about a second, once a process.
 
     Its arguments are ``told`` (a record, see :data:`TOLD`), ``values`` (the newest of the strategy's columns),
     ``words`` and ``reals`` (its memory: int64 and float64), and ``asks`` (:data:`ASK` rows to fill). It returns how

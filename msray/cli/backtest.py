@@ -14,6 +14,7 @@ import typer
 from msray.cli.arguments import PATHS
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
+from msray.cli.tried import Remembered, Trader
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -56,13 +57,16 @@ def backtest(  # noqa: PLR0913 (a flag each)
     from msray.feeds.tapes import read_tapes
     from msray.store.ledger_records import parse_time
     from msray.store.runs import new_run_id, write_run
+    from msray.store.trial_log import Recorded, TrialLog, merged
+    from msray.tuning import Assumed
 
     out: Output = context.obj
     make = load_strategy(strategy)
     assumed, settings = assumptions(config, clock_correction_ms), load_settings(config)
     opened = open_replay(paths, venue=venue)
     words, known = words_for(opened, config, calibration)
-    run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
+    run = Remembered(_on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all)
+    trader, where = Trader(strategy, known), runs or settings.runs_dir
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,
@@ -72,7 +76,11 @@ def backtest(  # noqa: PLR0913 (a flag each)
             until_ns=None if until is None else parse_time(until),
             progress=progress,
         )
-    report = run_backtest(tapes, assumed, strategy=make, run=run)
+    log = TrialLog(where, Recorded.of(tapes))
+    beside = (assumed, *make(assumed).neighbours(assumed))
+    own = {trader.trial_id(Assumed(backtest=one, detection=words)) for one in beside}
+    earlier = [one.on_axis for one in merged(log.read()).values() if one.trial_id not in own]
+    report = run_backtest(tapes, assumed, strategy=make, run=run, earlier=earlier)
     made_of = {
         "strategy": strategy,
         "files": sorted(file.name for file in opened.files),
@@ -81,8 +89,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     }
     run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
     page = report_page(report, tapes, run_id=run_id)
-    where, sections = runs or settings.runs_dir, {"detection": words}
-    folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
+    folder = write_run(where, report, page, run_id=run_id, sections={"detection": words}, made_of=made_of)
+    log.append(run.lines(trader, words, run_id, (report.begin_ns, report.end_ns)))
     out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
     out.note(f"{folder / 'report.html'}")
@@ -206,15 +214,16 @@ def _lines(report: "BacktestReport", figures: dict[str, Any]) -> list[str]:
             f"warned of {lead['detection_rate']:.0%} (random alarms {rival['detection_rate']:.0%}), "
             f"{lead['median_s']:.1f} s before (random {rival['median_s']:.1f} s)"
         )
+    before = f", {report.trials.earlier} tried before" if report.trials.earlier else ""
     return [
         f"{figures['events']:,} events in {report.seconds:,.0f} s; {figures['signals']} signals, {figures['orders']} "
         f"orders, {figures['fills']} fills, {figures['trades']} trades, {figures['open_positions']} still open",
         lead_line,
         f"fees {costs.fees:.2f}, funding {costs.funding:.2f}, turnover {costs.turnover:,.0f}; largest drawdown "
         f"{report.drawdown.depth:.2%}",
-        f"trials {figures['trials']}, {figures['different_trials']} of them different: the best "
+        f"trials {figures['trials']}, {figures['different_trials']} of them different{before}: the best "
         f"{figures['best_trial_net_return']:+.3%}, DSR "
-        f"{_number(figures['dsr'])}, PBO {_number(figures['pbo'])}",
+        f"{number(figures['dsr'])}, PBO {number(figures['pbo'])}",
         report.verdict,
     ]
 
@@ -223,5 +232,6 @@ def _share(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.0%}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure, or that there is none."""
     return "not defined" if value is None or math.isnan(value) else f"{value:.2f}"

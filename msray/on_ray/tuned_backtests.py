@@ -69,23 +69,26 @@ class BacktestFolds:
         self._folds: list[Any] = [ray.put(fold) for fold in zip(*cut, strict=True)]
         self._whole = [ray.put(tape) for tape in seen] if searches_detection(names) else []
 
-    def __call__(self, parameters: Parameters) -> Generator[FoldScore]:
-        """The scores of some parameters, fold by fold."""
+    def start(self, parameters: Parameters) -> list[Any]:
+        """Start all folds of some parameters; their tasks, in the order of time."""
         assumed = self._base.having(parameters)
         heard = [_hear.remote(tape, self._windows, assumed) for tape in self._whole]
-        running: list[Any] = [
+        return [
             _play.remote(self._backtests, fold, number, window, assumed, *heard)
             for number, (fold, window) in enumerate(zip(self._folds, self._windows, strict=True))
         ]
+
+    def __call__(self, parameters: Parameters) -> Generator[FoldScore]:
+        """The scores of some parameters, fold by fold."""
+        running = self.start(parameters)
         try:
-            for number, task in enumerate(running):
-                score: FoldScore = answer_now(task, None)
-                running[number] = None
+            while running:
+                score: FoldScore = answer_now(running[0], None)
+                del running[0]
                 yield score
         finally:
             for task in running:
-                if task is not None:
-                    ray.cancel(task)
+                ray.cancel(task)
 
 
 Heard = list[tuple[tuple[Signal, ...], Times]]

@@ -12,16 +12,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import ray
-from ray import cloudpickle
 from ray.exceptions import RayTaskError
 
 from msray.arguments import checked_count
-from msray.errors import MsrayError, UnavailableError, UsageError
-from msray.tuning import Axis, FoldScore, Keep, Objective, Optimization, Parameters, SearchSpace, State, Trial
+from msray.errors import UnavailableError, UsageError
+from msray.tuning import Axis, FoldScore, Keep, Objective, Optimization, Parameters, SearchSpace, Trial
 
 STARTUP = 10
 """Trials by chance, before the others are proposed."""
@@ -29,6 +27,8 @@ LEFT_SHARE = 3
 """ASHA goes on with one in so many, after the first fold, the third, the ninth."""
 NO_RESOURCE = 1
 """Bytes that a trial claims: Tune wants some claim, and a thousandth of a processor would already be one less."""
+WORST = -1e300
+"""Score of a trial that failed, for Tune and Optuna, who rank trials."""
 _SWITCHES = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
@@ -176,16 +176,28 @@ def _distribution(axis: Axis) -> Any:
 
 
 def _trial(parameters: Parameters, objective: Objective) -> None:
-    """What Tune runs in a process of its own; when nobody wants more of it, it ends in ``report``."""
+    """What Tune runs in a process of its own; when nobody wants more of it, it ends in ``report``.
+
+    An objective that raises is not this process's end: Tune would start another one, which takes seconds.
+    """
     from ray import tune
 
     total, scores = 0.0, objective(parameters)
-    with closing(scores):
-        for number, fold in enumerate(scores, start=1):
-            if not math.isfinite(fold.score):
-                raise UsageError(f"score of a fold must be finite, got {fold.score}")
-            total += fold.score
-            tune.report({"score": total / number, "fold": fold.score, "returns": fold.returns})
+    try:
+        with closing(scores):
+            for number, fold in enumerate(scores, start=1):
+                if not math.isfinite(fold.score):
+                    raise UsageError(f"score of a fold must be finite, got {fold.score}")
+                total += fold.score
+                tune.report({"score": total / number, "fold": fold.score, "returns": fold.returns})
+    except Exception as error:  # it is the user's, and may raise anything
+        tune.report({"score": WORST, "problem": _problem(error)})
+
+
+def _problem(error: Exception) -> str:
+    """What an objective raised, or a task that it had started, in one line."""
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    return f"{type(cause).__name__}: {cause}".partition("\n")[0]
 
 
 class _Book:
@@ -211,7 +223,7 @@ class _Book:
                 book.end(trial.trial_id, trial.config, folds)
 
             def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-                book.end(trial.trial_id, trial.config, folds, problem=_problem(trial.pickled_error_file))
+                book.end(trial.trial_id, trial.config, folds, problem="its process died")
 
             def __reduce__(self) -> Any:
                 return Callback, ()  # Tune keeps its callbacks in a file that nobody will read
@@ -219,8 +231,11 @@ class _Book:
         return Told()
 
     def told(self, number: str, parameters: Parameters, result: Mapping[str, Any]) -> None:
-        """One more fold of a trial."""
+        """One more fold of a trial, or why there are no more."""
         trial = self._of(number, parameters)
+        if "problem" in result:
+            self._running[number] = replace(trial, state="failed", problem=result["problem"])
+            return
         fold = FoldScore(score=result["fold"], returns=tuple(result["returns"]))
         self._running[number] = replace(trial, folds=(*trial.folds, fold))
         self._tell(self._running[number])
@@ -229,9 +244,12 @@ class _Book:
         """No more of a trial will come."""
         trial = self._of(number, parameters)
         self._running.pop(number, None)
-        state: State = "failed" if problem else "whole" if len(trial.folds) == folds else "pruned"
-        self.ended.append(replace(trial, state=state, problem=problem))
-        self._tell(self.ended[-1])
+        if problem:
+            trial = replace(trial, state="failed", problem=problem)
+        elif trial.state == "running":
+            trial = replace(trial, state="whole" if len(trial.folds) == folds else "pruned")
+        self.ended.append(trial)
+        self._tell(trial)
 
     def _of(self, number: str, parameters: Parameters) -> Trial:
         return self._running.get(number) or Trial(parameters=dict(parameters))
@@ -242,21 +260,6 @@ class _Book:
         except Exception as error:  # whatever it is, the search ends with it; Tune would tell of it in its own words
             self.problem = error
             raise
-
-
-def _problem(file: str | None) -> str:
-    """What an objective raised, in one line."""
-    if file is None or not Path(file).is_file():
-        return "its process died"
-    error: BaseException = cloudpickle.loads(Path(file).read_bytes())
-    while not isinstance(error, MsrayError) and (inner := _inside(error)) is not None:
-        error = inner
-    return f"{type(error).__name__}: {error}".partition("\n")[0]
-
-
-def _inside(error: BaseException) -> BaseException | None:
-    cause = error.cause if isinstance(error, RayTaskError) else error.__cause__
-    return cause if isinstance(cause, BaseException) else None
 
 
 def _cpus() -> float:

@@ -31,10 +31,11 @@ ROLES = {
 }
 
 
-def trials_legend() -> Markup:
-    """What the marks of trials mean."""
+def trials_legend(lines: Sequence[tuple[str, str]] = ()) -> Markup:
+    """What the marks of trials mean, and lines beside them: kind and text of each."""
     marks = [("M0 0" + SHAPES[shape], kind, text) for shape, kind, text in (KINDS["whole"], KINDS["pruned"])]
-    return legend([*marks, ("M-12 0H12", "line gain", "the best so far"), ("M-12 0H12", "line rival", "what you had")])
+    found = ("M0 0" + SHAPES["circle"], "gain solid", "what was found")
+    return legend([*marks, found, *(("M-12 0H12", f"line {kind}", text) for kind, text in lines)])
 
 
 def score_chart(width: float, report: TuneReport) -> Markup:
@@ -159,7 +160,7 @@ def _axis(axis: Axis) -> tuple[tuple[float, float], list[tuple[float, str]]]:
     low, high = (_place(one, axis) for one in axis.ends)
     if not axis.log:
         return (low, high), ticks(low, high, 5)
-    return (low, high), [(at, f"{10**at:.3g}") for at in np.linspace(low, high, 4).tolist()]
+    return (low, high), [(at, f"{10**at:,.4g}") for at in np.linspace(low, high, 4).tolist()]
 
 
 def _place(value: Value, axis: Axis) -> float:

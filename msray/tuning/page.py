@@ -126,7 +126,8 @@ def _held_out(report: TuneReport) -> Markup:
 
 def _trials(report: TuneReport) -> Markup:
     told = "The mean score of the folds that each trial was tried on, in the order in which they ended."
-    drawing = figure(told, trials_legend(), twice(lambda width: score_chart(width, report)))
+    lines = (("gain", "the best so far"), ("rival", "what you had"))
+    drawing = figure(told, trials_legend(lines), twice(lambda width: score_chart(width, report)))
     chosen = largest_first(report.search.trials)[:LISTED]
     rows = [_row("what you had", report.unchanged, report)]
     rows += [_row(str(place), trial, report) for place, trial in enumerate(chosen, start=1)]
@@ -154,7 +155,7 @@ def _value(value: Any) -> object:
 
 
 def _parameters(report: TuneReport) -> Markup:
-    drawn = [figure(name, parameter_chart(name, axis, report)) for name, axis in report.space.items()]
+    drawn = [element("figure", {}, parameter_chart(name, axis, report)) for name, axis in report.space.items()]
     return together([trials_legend(), element("div", {"class": "pair"}, *drawn)])
 
 

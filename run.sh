@@ -12,7 +12,7 @@ Usage: ./run.sh VERB [ARGUMENTS]          --VERB means the same
   demo     see live detection work on a synthetic market
   backtest trade the signals of recordings: ./run.sh backtest ../shared/data/lobster_2012-06-21
   tune     search better parameters for it, and say whether they really are
-  test     run the tests; ARGUMENTS go to pytest (default: -q -m "not slow")
+  test     run the tests; ARGUMENTS go to pytest (default: all but slow ones)
   api      serve the HTTP API
   status   what is running
   setup    only set up; every other verb does so by itself
@@ -89,7 +89,7 @@ case $verb in
   test)
     set_up test
     cd "$root"
-    [ $# -gt 0 ] || set -- -q -m 'not slow'
+    [ $# -gt 0 ] || set -- -q -m 'not slow' -n 2 --dist loadgroup # beside one that waits for a cluster, others work
     exec "$venv/bin/python" -m pytest "$@"
     ;;
   demo | api | inference | status | backtest | tune | train | dashboard | phase6)

@@ -16,7 +16,7 @@ from chains import Chain, chains, level_count
 from figures import Figure, arguments, median_seconds, report
 
 from msray.book import L2Book
-from msray.features import FeatureEngineering
+from msray.features import NETWORK_COLUMNS, FeatureEngineering
 from msray.market import ASK
 from msray.prediction import CalibrationConfig, DetectionConfig, PredictionEngine
 from msray.venues import Decoder, Frames
@@ -145,6 +145,7 @@ def _fold(chain: Chain, runs: int) -> list[Figure]:
         made.fold(log)
 
     rows = median_seconds(features, lambda: FeatureEngineering(chain.instrument), runs)
+    wide = median_seconds(features, lambda: FeatureEngineering(chain.instrument, NETWORK_COLUMNS), runs)
     detection = DetectionConfig(calibration=CalibrationConfig(bars=100_000))
     whole = median_seconds(engine, lambda: _engine(chain, detection), runs)
     trades = len(log) - messages - 1
@@ -157,6 +158,14 @@ def _fold(chain: Chain, runs: int) -> list[Figure]:
             value=(rows - book) / messages * 1e6,
             unit="us a message",
             goal=0.5,
+            how=how,
+        ),
+        Figure(
+            name=f"{chain.name}: all features and the levels of networks",
+            value=(wide - book) / messages * 1e6,
+            unit="us a message",
+            goal=1.0,
+            beside={"all features": (rows - book) / messages * 1e6},
             how=how,
         ),
         Figure(

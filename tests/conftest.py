@@ -50,13 +50,14 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, and say why."""
+    """Skip what this machine cannot run, and say why; side by side run files, but never two clusters."""
     skip = {}
     if shutil.which("nvidia-smi") is None:
         skip["gpu"] = pytest.mark.skip(reason="no NVIDIA GPU here")
     if not os.environ.get("MSRAY_NETWORK"):
         skip["network"] = pytest.mark.skip(reason="needs the internet; MSRAY_NETWORK=1 runs it")
     for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if item.get_closest_marker("ray") else str(item.path)))
         for name, mark in skip.items():
             if item.get_closest_marker(name):
                 item.add_marker(mark)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from msray.backtest.page import report_page
     from msray.backtest.paper import PaperStatus, PaperTrader
     from msray.backtest.portfolio import PortfolioManager, Trade
+    from msray.backtest.queue import check_queue
     from msray.backtest.report import BacktestReport, Group
     from msray.backtest.result import BacktestResult
     from msray.backtest.risk import Refusal, RiskManager
@@ -68,6 +69,7 @@ __all__ = [
     "Trade",
     "backtest",
     "backtest_ticks",
+    "check_queue",
     "cut_time",
     "grid_digest",
     "make_cells",
@@ -103,6 +105,7 @@ _PLACES = {
     "page": ("report_page",),
     "paper": ("PaperStatus", "PaperTrader"),
     "portfolio": ("PortfolioManager", "Trade"),
+    "queue": ("check_queue",),
     "report": ("BacktestReport", "Group"),
     "result": ("BacktestResult",),
     "risk": ("Refusal", "RiskManager"),

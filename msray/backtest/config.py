@@ -35,9 +35,10 @@ class LatencyConfig(_Words):
 class QueueConfig(_Words):
     """Where in the queue a resting order is believed to stand."""
 
-    model: Literal["risk_averse", "power", "logarithm"] = "risk_averse"
+    model: Literal["risk_averse", "power", "logarithm", "fifo"] = "risk_averse"
     """risk_averse: whoever leaves the level stood behind us; power, logarithm: where they stood is a matter of chance,
-    more likely behind the more stands there."""
+    more likely behind the more stands there; fifo: who stood where is known, for recordings told order by order
+    (LOBSTER)."""
     power: Annotated[float, Field(ge=0.1, le=10)] = 2.0
     """Exponent of the power model."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from msray.backtest.diary import Diary, Entry
 from msray.backtest.tape import Tape
-from msray.features import FEATURES
+from msray.features import CATALOGUE
 from msray.market import Signal
 
 
@@ -106,7 +106,7 @@ def _differing_rows(whole: Tape, cut: Tape, messages: int) -> _Found | None:
         if moved[row]:
             return message, "best prices", str(whole.bests[row].tolist()), str(cut.bests[row].tolist())
         column = int(np.argmax(differs[row]))
-        name = FEATURES[whole.columns[column]].name
+        name = CATALOGUE[whole.columns[column]].name
         return message, f"feature {name}", repr(float(before[row, column])), repr(float(after[row, column]))
     if expected != rows:
         return max(messages - 1, 0), "number of rows", str(expected), str(rows)

@@ -15,6 +15,7 @@ from msray.backtest.config import SECOND, BacktestConfig, FundingRate
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
 from msray.backtest.latency import Latency, latency_of
+from msray.backtest.queue import check_queue, check_tapes
 from msray.backtest.result import BacktestResult, EquityPoint
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
@@ -68,9 +69,11 @@ class BacktestingEngine:
         Raises
         ------
         UsageError
-            If messages were received before they were sent; it says how the recorder's clock has to be corrected.
+            If messages were received before they were sent; it says how the recorder's clock has to be corrected. If
+            the queue is to be exact and a recording does not tell order by order.
         """
         tapes = sorted(tapes, key=lambda tape: tape.instrument.id)
+        check_tapes(self.config, tapes)
         self.trade([tape.instrument for tape in tapes])
         for tape in tapes:
             self.feed(tape)
@@ -78,7 +81,8 @@ class BacktestingEngine:
         return self.finish()
 
     def trade(self, instruments: Sequence[Instrument]) -> None:
-        """Say what will be traded, once, before anything is fed."""
+        """Say what will be traded, once, before anything is fed; see :func:`~msray.backtest.queue.check_queue`."""
+        check_queue(self.config, instruments)
         for instrument in sorted(instruments, key=lambda one: one.id):
             self.desk.add(instrument)
             self._clocks[instrument.id] = TwoClocks(self.config)

@@ -1,8 +1,8 @@
 """Where a tape can be entered: a backtest of an hour need not play the day before it.
 
 All that came before an entrance is told by two messages, a book as it stood and a time, and by the last row: after them
-every clock, the book and the quote are as they are after all of it, whatever the clocks' words are. An order that rests
-would not survive this, so it is for backtests that have none yet.
+every clock, the book, its id and the quote are as they are after all of it, whatever the clocks' words are. An order
+that rests would not survive this, so it is for backtests that have none yet.
 """
 
 from dataclasses import dataclass
@@ -66,9 +66,9 @@ def make_entrances(tape: Tape, rows: NDArray[np.int64]) -> Entrances:
     venue = SimulatedVenue(tape.instrument)
     venue.feed(tape.records, np.arange(len(tape.records)))  # a message's number serves as its time
     parts = [Records(np.zeros(0, MESSAGE), np.zeros(0, LEVEL))]
-    for last in (messages - 1).tolist():
+    for last, book_id in zip((messages - 1).tolist(), tape.records.messages["last_id"][messages - 1], strict=True):
         venue.advance(last)
-        parts.append(_told(venue, int(sent_ns[last]), int(received_ns[last])))
+        parts.append(_told(venue, int(book_id), int(sent_ns[last]), int(received_ns[last])))
     told = Tape(
         instrument=tape.instrument,
         records=concatenate(parts),
@@ -97,10 +97,11 @@ def sent(records: Records) -> NDArray[np.int64]:
     return np.where(messages["trade_ns"] > 0, messages["trade_ns"], messages["event_ns"])
 
 
-def _told(venue: SimulatedVenue, sent_ns: int, received_ns: int) -> Records:
-    """A book and two times as messages: first what the book covers, then what lies beyond, which no snapshot can."""
+def _told(venue: SimulatedVenue, book_id: int, sent_ns: int, received_ns: int) -> Records:
+    """A book with its id and two times as messages: what it covers, then what lies beyond, which no snapshot can."""
     messages = np.zeros(2, MESSAGE)
     messages["kind"], messages["event_ns"], messages["local_ns"] = (SNAPSHOT, DEPTH), (sent_ns, 0), (0, received_ns)
+    messages["last_id"] = book_id
     covered, beyond = np.zeros(0, LEVEL), np.zeros(0, LEVEL)
     if venue.is_synced:
         covered, beyond, messages["first_id"][0] = _levels(venue.book)

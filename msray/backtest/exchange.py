@@ -29,7 +29,7 @@ from msray.market import (
 
 Reports = NDArray[np.void]
 
-_MODELS = {"risk_averse": d.RISK_AVERSE, "power": d.POWER, "logarithm": d.LOGARITHM}
+_MODELS = {"risk_averse": d.RISK_AVERSE, "fifo": d.FIFO, "power": d.POWER, "logarithm": d.LOGARITHM}
 _FIRST_ORDERS = 64
 _REPORTS = 4096
 _NO_REPORTS = np.zeros(0, REPORT)
@@ -223,6 +223,7 @@ class SimulatedVenue:
             self.book.clear()
         if kind in (SNAPSHOT, REFRESH):
             self.book.load(levels, int(message["first_id"]))
+            desk[d.BOOK_ID] = message["last_id"]
             k.settle(desk, self.book.arena, self._reports)
         elif kind == REGRID:
             self._regrid(

@@ -13,6 +13,10 @@ What fills an order that rests:
   what stands there.
 
 A trade of which nobody says who was the aggressor (a hidden execution) fills nothing.
+
+Under FIFO a recording says of every order since when it stands, so those ahead are counted, not guessed: one that came
+before ours and leaves lets ours come up, one that came after ours does not, and where it is executed, ours is. What it
+does not say (what happened to a level out of sight) counts as risk-averse, so ours never stands nearer than it would.
 """
 # mypy: disable-error-code="no-any-return"
 # What a word of an arena is, only the kernel knows.
@@ -24,7 +28,7 @@ from numpy.typing import NDArray
 from msray.backtest import kernels_desk as d
 from msray.book import kernels as book
 from msray.compiled import kernel
-from msray.market import DEPTH, SELL, TRADE, UNSIGNED, Levels, Messages
+from msray.market import ASK, DEPTH, ORDER, SELL, TRADE, UNSIGNED, Levels, Messages
 
 Arena = NDArray[Any]
 
@@ -122,6 +126,9 @@ def _rest(desk: Arena, ladder: Arena, reports: Any, order_id: int, side: int, ti
     desk[o + d.AHEAD] = shown
     desk[o + d.SHOWN] = shown
     desk[o + d.TRADED] = 0
+    desk[o + d.CAME] = desk[d.BOOK_ID]
+    if tick < ladder[book.BID_EDGE] if side == d.BUY else tick > ladder[book.ASK_EDGE]:
+        desk[o + d.AHEAD] = d.NEVER  # what stands there is not shown: at most what is when it comes into sight
     desk[d.ORDERS] += 1
     if side == d.BUY:
         desk[d.HIGHEST_BUY] = max(desk[d.HIGHEST_BUY], tick)
@@ -202,18 +209,25 @@ def _market(desk: Arena, ladder: Arena, reports: Any, messages: Messages, levels
     if message.kind == DEPTH:
         if not book.apply(ladder, levels, message.begin, message.end):
             return d.BOOK_FULL
+        desk[d.BOOK_ID] = message.last_id
         if desk[d.ORDERS] + desk[d.TAKEN] > 0:
+            if desk[d.QUEUE] == d.FIFO:
+                for i in range(message.begin, message.end):
+                    level = levels[i]
+                    if level.flags & ORDER:
+                        d.leave(desk, level.flags & ASK, level.tick, level.size, message.prev_id)
             settle(desk, ladder, reports)
     elif message.kind == TRADE:
         if desk[d.ORDERS] > 0:
             level = levels[message.begin]
+            since = message.prev_id if desk[d.QUEUE] == d.FIFO and level.flags & ORDER else d.NOT_SAID
             if level.flags & UNSIGNED:
                 pass
             elif level.flags & SELL:
                 if level.tick <= desk[d.HIGHEST_BUY]:
-                    d.trade(desk, reports, d.BUY, level.tick, level.size)
+                    d.trade(desk, reports, d.BUY, level.tick, level.size, since)
             elif level.tick >= desk[d.LOWEST_SELL]:
-                d.trade(desk, reports, d.SELL, level.tick, level.size)
+                d.trade(desk, reports, d.SELL, level.tick, level.size, since)
     else:
         return d.SPECIAL
     return d.DONE

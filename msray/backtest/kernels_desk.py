@@ -24,12 +24,13 @@ TAKEN, TAKEN_AT, TAKEN_CAPACITY = 7, 8, 9
 HIGHEST_BUY, LOWEST_SELL = 10, 11
 QUEUE, QUEUE_POWER, SIZE_UNIT = 12, 13, 14
 REPORTS, NOW, STOP = 15, 16, 17
-IS_SYNCED, STOPS_AT_REPORTS = 18, 19
+IS_SYNCED, STOPS_AT_REPORTS, BOOK_ID = 18, 19, 20
 HEADER = 32
 
-ID, SIDE, TICK, LEFT, AHEAD, SHOWN, TRADED = range(7)
+ID, SIDE, TICK, LEFT, AHEAD, SHOWN, TRADED, CAME = range(8)
 ORDER_WORDS = 8
-"""Of a resting order: what is left of it, what stands ahead of it, what its level showed and traded since."""
+"""Of a resting order: what is left of it, what stands ahead of it, what its level showed and traded since, and the id
+that the book had when it came."""
 
 SENT_NS, ACTION, SENT_ID, SENT_SIDE, SENT_TICK, SENT_SIZE, SENT_KIND = range(7)
 SENT_WORDS = 8
@@ -38,11 +39,14 @@ PLACE, CANCEL, REPLACE = range(3)
 TAKEN_SIDE, TAKEN_TICK, TAKEN_SIZE, TAKEN_SHOWN = range(4)
 TAKEN_WORDS = 4
 
-RISK_AVERSE, POWER, LOGARITHM = range(3)
+RISK_AVERSE, FIFO, POWER, LOGARITHM = range(4)
+"""Queue models; from POWER on it is a matter of chance where somebody stood who leaves."""
 
 DONE, BOOK_FULL, REPORTED, SPECIAL, DESK_FULL, REPORTS_FULL = range(6)
 
 NEVER = 2**62
+NOT_SAID = -NEVER
+"""Since when an order stands of which the recording says nothing."""
 MOST_SWEPT = 1024
 """Levels that one order can sweep; what is left of it then expires."""
 
@@ -128,8 +132,12 @@ def best_through(desk: Arena, side: int, tick: int) -> int:
 
 
 @kernel
-def trade(desk: Arena, reports: Any, side: int, tick: int, size: int) -> None:
-    """A recorded trade that met the orders of ``side``."""
+def trade(desk: Arena, reports: Any, side: int, tick: int, size: int, since: int) -> None:
+    """A recorded trade that met the orders of ``side``.
+
+    ``since`` tells since when the order that was executed stood (``prev_id``, see ``market/events.py``). Own orders
+    that came before it would have been met first, those that came after it come up behind it.
+    """
     traded = size
     o = best_through(desk, side, tick)
     while o >= 0 and size > 0:
@@ -144,13 +152,29 @@ def trade(desk: Arena, reports: Any, side: int, tick: int, size: int) -> None:
             continue
         reaching = size - own
         ahead = desk[o + AHEAD]
-        desk[o + AHEAD] = max(ahead - reaching, 0)
+        if abs(since) <= desk[o + CAME]:
+            desk[o + AHEAD] = max(ahead - traded, 0)
+            reaching = 0
+        elif since > 0:
+            ahead = 0
+        else:
+            desk[o + AHEAD] = max(ahead - reaching, 0)
         desk[o + TRADED] += traded
         filled = min(desk[o + LEFT], max(reaching - ahead, 0))
         if filled > 0:
             own += filled
             fill_resting(desk, reports, o, filled, 0)
     tidy(desk)
+
+
+@kernel
+def leave(desk: Arena, side: int, tick: int, shown: int, since: int) -> None:
+    """A recorded order, there since ``since``, became smaller or went: those that came after it come up."""
+    for i in range(desk[ORDERS]):
+        o = desk[ORDERS_AT] + i * ORDER_WORDS
+        if desk[o + SIDE] == side and desk[o + TICK] == tick and abs(since) <= desk[o + CAME]:
+            left_it = desk[o + SHOWN] - shown - desk[o + TRADED]
+            desk[o + AHEAD] = max(desk[o + AHEAD] - max(left_it, 0), 0)
 
 
 @kernel
@@ -174,7 +198,7 @@ def move_queue(desk: Arena, o: int, shown: int) -> None:
     desk[o + SHOWN] = shown
     desk[o + TRADED] = 0
     ahead = desk[o + AHEAD]
-    if desk[QUEUE] != RISK_AVERSE and left_it > 0:
+    if desk[QUEUE] >= POWER and left_it > 0:
         behind = before - ahead
         p = _share_behind(desk, ahead, behind)
         moved = float(ahead) - (1.0 - p) * left_it + min(behind - p * left_it, 0.0)

@@ -16,6 +16,7 @@ from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.entrances import Entrances, grids_of, make_entrances, sent
 from msray.backtest.folds import Fold, span_of
+from msray.backtest.queue import check_tapes
 from msray.backtest.quotes import is_quote
 from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Strategy
@@ -103,8 +104,8 @@ class Stage:
     Raises
     ------
     UsageError
-        If there is no tape, two are of one instrument, an instrument has none, a fold has no length, or messages were
-        received before they were sent.
+        If there is no tape, two are of one instrument, an instrument has none, a fold has no length, messages were
+        received before they were sent, or a queue is to be exact and a tape does not tell order by order.
     """
 
     def __init__(self, tapes: Sequence[Tape], places: Iterable[Place], configs: Iterable[BacktestConfig]) -> None:
@@ -218,6 +219,9 @@ def _check_tapes(tapes: Sequence[Tape], by_id: Mapping[str, Tape], configs: Iter
         raise UsageError("tapes must hold at least one instrument, got none")
     if len(by_id) < len(tapes):
         raise UsageError(f"tapes must be one an instrument, got {len(tapes)} of {len(by_id)} instruments")
+    configs = list(configs)
+    for config in {config.queue.model: config for config in configs}.values():
+        check_tapes(config, tapes)
     for config in {config.clock_correction_ms: config for config in configs}.values():
         clocks = {name: TwoClocks(config) for name in by_id}
         for name, tape in by_id.items():

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from msray.backtest.config import MS, SECOND, BacktestConfig
 from msray.errors import UsageError
+from msray.features import has_levels
 from msray.market import DEPTH, LEVEL, MESSAGE, REGRID, Instrument, Records, Signal, concatenate
-from msray.prediction import Rows
+from msray.prediction import LevelSink, Rows, RowSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,12 @@ class TapeRecorder:
         """Whether anything has been folded since :meth:`take`."""
         return self._messages > 0
 
-    def rows(self, rows: Rows) -> None:
-        """Keep the rows of a piece that :meth:`folded` will be told of next."""
+    @property
+    def rows(self) -> RowSink:
+        """Keeps the rows of a piece that :meth:`folded` will be told of next; says which columns it needs."""
+        return LevelSink(self._keep) if has_levels(self._columns) else self._keep
+
+    def _keep(self, rows: Rows) -> None:
         self._bests.append(rows.bests.copy())
         self._values.append(rows.values[:, list(self._columns)])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msray.errors import UsageError
 
-PATHS = "Recordings, LOBSTER days, lakes, a raw log."
+PATHS = "Recordings, LOBSTER days, SHFE snapshots, lakes, a raw log."
 """What verbs that read what was recorded say of their PATH."""
 
 

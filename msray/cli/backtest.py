@@ -50,7 +50,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     trades (Parquet), the configuration (config.yaml, which --config takes) and a page to look at (report.html).
     """
     from msray.backtest import backtest as run_backtest
-    from msray.backtest import report_page, run_all
+    from msray.backtest import check_queue, report_page, run_all
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -64,6 +64,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     make = load_strategy(strategy)
     assumed, settings = assumptions(config, clock_correction_ms), load_settings(config)
     opened = open_replay(paths, venue=venue)
+    check_queue(assumed, opened.instruments)
     words, known = words_for(opened, config, calibration)
     run = Remembered(_on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all)
     trader, where = Trader(strategy, known), runs or settings.runs_dir

@@ -63,14 +63,14 @@ def lookahead(  # noqa: PLR0913 (a flag each)
     from msray.backtest.lookahead import check_lookahead, cut_times
     from msray.cli.backtest import assumptions, load_strategy
     from msray.cli.replay import words_for
-    from msray.features import FEATURES
+    from msray.features import NAMES
 
     out: Output = context.obj
     make = None if strategy is None else load_strategy(strategy)
     assumed = assumptions(config, clock_correction_ms)
     recorded = Recorded(paths=paths, venue=venue, config=config, calibration=calibration)
     opened = recorded.open()
-    features = [feature.name for feature in FEATURES]
+    features = list(dict.fromkeys([*NAMES, *(() if make is None else make(assumed).columns)]))
     whole = recorded.tapes(out, opened, until_ns=time_of(until), features=features)
     report = check_lookahead(
         whole,

@@ -30,9 +30,10 @@ def convert(
 ) -> None:
     """Write recordings into a lake of Parquet files, by venue, symbol and day.
 
-    PATHS are recordings, a raw log, LOBSTER days, files of Tardis.dev, trades of Binance's public archive, or lakes;
-    `msray replay DIR` then gives the signals that they give. A day appears whole or not at all. One that the lake has
-    from the same files is left as it is; one that it has from others is an error, unless --replace is said.
+    PATHS are recordings, a raw log, LOBSTER days, SHFE snapshots, files of Tardis.dev, trades of Binance's public
+    archive, or lakes; `msray replay DIR` then gives the signals that they give. A day appears whole or not at all. One
+    that the lake has from the same files is left as it is; one that it has from others is an error, unless --replace
+    is said.
     """
     from msray.feeds.lake_convert import convert as write
     from msray.feeds.replay import open_replay

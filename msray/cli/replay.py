@@ -50,10 +50,10 @@ def replay(  # noqa: PLR0913 (a flag each)
     """Replay recordings or a raw log: books, features, signals, and what the feed was worth.
 
     PATHS are files and folders. Those of one instrument become one chain, whatever their order; whose they are is read
-    from the shape of the messages, or from the names of files as LOBSTER and Tardis.dev give them. A raw log is
-    replayed with the configuration it was written under, unless --config names another, and gives the ids of the
-    signals that its run gave. What lies before --from is folded as fast as it goes, so that what is told has the ids
-    that it has in the whole.
+    from the shape of the messages, from the names of files as LOBSTER and Tardis.dev give them, or from the columns of
+    SHFE snapshots. A raw log is replayed with the configuration it was written under, unless --config names another,
+    and gives the ids of the signals that its run gave. What lies before --from is folded as fast as it goes, so that
+    what is told has the ids that it has in the whole.
     """
     from msray.clock import SystemClock
     from msray.feeds.playback import Playback

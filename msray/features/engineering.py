@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 from msray.book import L2Book
 from msray.errors import UsageError
 from msray.features import kernels
-from msray.features.spec import FEATURES, NAMES, column
+from msray.features.spec import CATALOGUE, NAMES, column, has_levels
 from msray.features.state import VWAP_NOTIONAL, grow, new_state, regrid, reset
 from msray.market import DEPTH, GAP, OTHER, REGRID, SNAPSHOT, TRADE, Instrument, Records
 
 if TYPE_CHECKING:
     import pandas as pd
 
+WIDE_ROW_LAYOUT = np.dtype([(feature.name, "f8") for feature in CATALOGUE])
 ROW_LAYOUT = np.dtype([(name, "f8") for name in NAMES])
-"""A whole row as a record: ``row["spread_bps"]``."""
+"""A whole row as a record, with the columns of the levels family and without: ``row["spread_bps"]``."""
 
 Extra = Callable[[Any], float]
-"""A feature of a user's own: takes a row (a record of ``ROW_LAYOUT``), gives a number; it sees nothing else."""
+"""A feature of a user's own: takes a row (a record of ``ROW_LAYOUT``, or of ``WIDE_ROW_LAYOUT`` where a column of the
+levels family was asked for), gives a number; it sees nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class FeatureEngineering:
     instrument
         Whose log it is.
     names
-        Features to give out, in this order; all by default. All are computed in any case.
+        Features to give out, in this order; by default the 65 of ``NAMES``, which are computed in any case. Those of
+        the levels family (``BOOK_COLUMNS``, ``NETWORK_COLUMNS``) are computed where one of them is named.
     extra
         Features of your own, after the named ones: name to a function of the row. What is not finite becomes NaN.
     vwap_notional
@@ -106,18 +109,19 @@ class FeatureEngineering:
         self.extra = dict(extra or {})
         self.names = (*chosen, *self.extra)
         self._columns = [column(name) for name in chosen]
-        if len(set(self.names)) < len(self.names) or not self.extra.keys().isdisjoint(NAMES):
+        if len(set(self.names)) < len(self.names) or not self.extra.keys().isdisjoint(WIDE_ROW_LAYOUT.names or ()):
             raise UsageError(
                 f"names of features must differ from each other and from the catalogue's, got {self.names}"
             )
-        self.units = (*(FEATURES[at].unit for at in self._columns), *("" for _ in self.extra))
+        self.has_levels = has_levels(self._columns)
+        self.units = (*(CATALOGUE[at].unit for at in self._columns), *("" for _ in self.extra))
         self._first_instrument = instrument
         self._vwap_notional = vwap_notional
         self._start()
 
     def _start(self) -> None:
         self.book = L2Book(self._first_instrument)
-        self.state = new_state(self._first_instrument, vwap_notional=self._vwap_notional)
+        self.state = new_state(self._first_instrument, vwap_notional=self._vwap_notional, levels=self.has_levels)
         self.is_synced = False
 
     @property
@@ -149,7 +153,8 @@ class FeatureEngineering:
         """
         messages = records.messages
         kinds = messages["kind"]
-        rows = np.empty((int((kinds == DEPTH).sum()), kernels.COLUMNS))
+        width = kernels.COLUMNS + kernels.LEVEL_COLUMNS * self.has_levels
+        rows = np.empty((int((kinds == DEPTH).sum()), width))
         done: list[NDArray[np.intp]] = []
         filled = start = 0
         for at in [*np.flatnonzero((kinds != DEPTH) & (kinds != TRADE) & (kinds != OTHER)), len(kinds)]:
@@ -195,10 +200,10 @@ class FeatureEngineering:
                 self.is_synced = True
 
     def _chosen(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        chosen = rows if self._columns == list(range(kernels.COLUMNS)) else rows[:, self._columns]
+        chosen = rows if self._columns == list(range(rows.shape[1])) else rows[:, self._columns]
         if not self.extra:
             return chosen
-        seen = rows.view(ROW_LAYOUT)[:, 0]
+        seen = rows.view(WIDE_ROW_LAYOUT if self.has_levels else ROW_LAYOUT)[:, 0]
         seen.flags.writeable = False
         own = np.array([[function(row) for function in self.extra.values()] for row in seen], np.float64)
         own[~np.isfinite(own)] = np.nan

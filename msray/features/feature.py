@@ -14,7 +14,7 @@ class Feature:
         Column name, the same in tables, configurations and signals.
     unit
         ``quote``, ``base`` (contracts, where the venue trades those), ``bps``, ``ticks``, ``ms``, ``bars``, a range,
-        ``1`` for a pure number, or a ratio of them.
+        ``1`` for a pure number, a ratio of them, or ``log(1 + ...)`` of one.
     formula
         How it is computed from the symbols of its family's docstring, and when it is NaN.
     source

@@ -1,8 +1,8 @@
 """One record in, one row out: the order in which the families' kernels run.
 
 A row is one applied depth message, after the trades before it in log order. It stands in ``state[ROW:ROW + 65]``
-(floats) until the next one. Only exchange time moves the state; ``local_ns`` enters ``feed_latency_ms`` and nothing
-else.
+(floats) until the next one; what ``levels.py`` adds to it, where it does, in ``state[LEVEL_ROW:LEVEL_ROW + 67]``. Only
+exchange time moves the state; ``local_ns`` enters ``feed_latency_ms`` and nothing else.
 
 Every call on a record returns whether there was room for it. If not, nothing has been counted: make the state larger
 (``state.grow``) and make the same call again.
@@ -19,6 +19,7 @@ from msray.compiled import kernel
 from msray.features import kernels_layout as k
 from msray.features.kernels_book_shape import book_shape
 from msray.features.kernels_borrow import address, unowned
+from msray.features.kernels_levels import levels_of_row
 from msray.features.kernels_order_flow import forget_depths, order_flow
 from msray.features.kernels_price_path import age_mids, is_full, price_path
 from msray.features.kernels_seconds import add_mid, close_seconds
@@ -31,6 +32,8 @@ Rows = NDArray[np.float64]
 
 ROW = k.ROW
 COLUMNS = k.COLUMNS
+LEVEL_COLUMNS = k.LEVEL_COLUMNS
+HAS_LEVELS = k.HAS_LEVELS
 STATUS = k.STATUS
 DONE, BOOK_FULL, STATE_FULL = 0, 1, 2
 
@@ -89,6 +92,8 @@ def _depth(book: Arena, state: Arena, event_ns: int, local_ns: int) -> bool:
     if mid > 0:
         add_mid(state, time, mid)
     _feed(state, time, event_ns, local_ns)
+    if state[k.HAS_LEVELS] != 0:
+        levels_of_row(book, state)
     return True
 
 
@@ -120,7 +125,7 @@ def _step(book: Arena, state: Arena, messages: Messages, levels: Levels, at: int
 
 @kernel
 def fold(book: Arena, state: Arena, messages: Messages, levels: Levels, lo: int, hi: int, rows: Rows) -> int:
-    """Take messages ``lo`` to ``hi`` and write one row for each DEPTH, from ``rows[0]`` on.
+    """Take messages ``lo`` to ``hi`` and write one row for each DEPTH, from ``rows[0]`` on: 65 columns, or 132.
 
     Returns the message it stopped at: ``hi``, or one of a kind that is no DEPTH or TRADE, or one for which ``rows`` has
     no room, or one that ``state[STATUS]`` says what has to grow for.
@@ -146,8 +151,17 @@ def fold(book: Arena, state: Arena, messages: Messages, levels: Levels, lo: int,
         if kind == DEPTH:
             for column in range(COLUMNS):
                 rows[U(done), U(column)] = get_float(words, ROW + column)
+            if rows.shape[1] > COLUMNS:
+                put_levels(words, rows, done)
             done += 1
     return hi
+
+
+@kernel
+def put_levels(state: Arena, rows: Rows, at: int) -> None:
+    """Write the columns of ``levels.py`` behind the others of a row."""
+    for column in range(LEVEL_COLUMNS):
+        rows[U(at), U(COLUMNS + column)] = get_float(state, k.LEVEL_ROW + column)
 
 
 @kernel

@@ -2,10 +2,11 @@
 
 Arena::
 
-    whole numbers | floats | row | two tops of the book | the last 64 one-second bars | trades | depths | mids
+    whole numbers | floats | row | two tops of the book | the last 64 one-second bars | levels | trades | depths | mids
 
-The last three are rings of whatever size the windows need, entry ``i`` (counted since the epoch began) at ``i %
-capacity``; ``state.py`` makes them larger when a kernel says that one is full.
+The part of ``levels.py`` is there only where it was asked for. The last three are rings of whatever size the windows
+need, entry ``i`` (counted since the epoch began) at ``i % capacity``; ``state.py`` makes them larger when a kernel says
+that one is full.
 
 Prices are kept in grid ticks, mids in *half* ticks (bid plus ask), so that both are whole numbers; sizes in units. What
 is summed over a window is a whole number too: a sum that floats enter and leave would remember everything that ever
@@ -63,6 +64,9 @@ CROSS_SIGN, CROSS_AGE, HAS_CROSSED = range(62, 65)
 BIDS_STAND, ASKS_STAND, FITTED_BIDS, FITTED_ASKS = range(65, 69)
 """Whether a side's top 10 is that of the row before; number of levels its fit was made of, -1 for none."""
 
+HAS_LEVELS = 69
+"""1 where the state has the part of ``levels.py``. It survives a reset."""
+
 # -- floats, 80 to 127
 PRICE_UNITS, SIZE_UNITS, NOTIONAL = 80, 81, 82
 """``10**decimals``; and the size walked by ``vwap_spread_bps``, in ticks times units. They survive a reset."""
@@ -108,7 +112,25 @@ TOP_A, TOP_B = 200, 248
 KEPT_BARS = 64
 CLOSES, HIGHS, LOWS, SQUARES, PAIRS, RINGS = range(320, 320 + 6 * KEPT_BARS, KEPT_BARS)
 
-# -- what an entry of each ring holds, from RINGS on
+# -- the part of levels.py, which puts the rings LEVEL_WORDS further on: its row, then what it remembers
+LEVEL_ROW = RINGS
+LEVEL_COLUMNS = 67
+IMBALANCE_L3, OFI_LOG, MID_DEVIATION, ELAPSED_LOG, SIGNED_VOLUME_LOG = (LEVEL_ROW + at for at in (40, 41, 56, 61, 64))
+"""First words of its groups of columns; the 40 of the ten levels come before them."""
+RANKS_KNOWN = LEVEL_ROW + 72
+"""Levels a side of the last row that the covered range shows, or that a side's end shows to be none."""
+FLOW_RANKS = 5
+MIDS_TOTAL, MIDS_COUNTED, FLOWED = range(LEVEL_ROW + 73, LEVEL_ROW + 76)
+"""Running totals of the epoch: mids, rows that had one, and what flowed to each of ``FLOW_RANKS`` levels."""
+PAST = LEVEL_ROW + 80
+PAST_ROWS = 128
+"""The ring of the last rows: more than the longest window, so that what lies before the first row is still 0."""
+PAST_WORDS = 9
+"""Time; the totals of signed volume, mids, rows with one, flows after that row."""
+PAST_SIGNED, PAST_MIDS, PAST_COUNTED, PAST_FLOWED = 1, 2, 3, 4
+LEVEL_WORDS = PAST + PAST_ROWS * PAST_WORDS - LEVEL_ROW
+
+# -- what an entry of each ring holds
 TRADE_WORDS = 9
 """Time, mid before; the totals before it."""
 AT, BEFORE, COUNT, VOLUME, SIGNED, VALUE_HIGH, VALUE_LOW, SIDES, SIDED_TICKS = range(9)

@@ -55,9 +55,9 @@ def order_flow(state: Arena, time: int) -> None:
     if is_valid and state[k.WAS_VALID] != 0:
         first = 0.0
         if state[k.BIDS_STAND] == 0:
-            first += _flow(state, now, before, 1)
+            first += flow(state, now, before, 1)
         if state[k.ASKS_STAND] == 0:
-            first -= _flow(state, now + k.ASKS, before + k.ASKS, -1)
+            first -= flow(state, now + k.ASKS, before + k.ASKS, -1)
         put_float(state, k.OFI_1S, get_float(state, k.OFI_1S) + first)
         put_float(state, k.OFI_10S, get_float(state, k.OFI_10S) + first)
         if is_whole and state[k.WAS_WHOLE] != 0:
@@ -65,8 +65,8 @@ def order_flow(state: Arena, time: int) -> None:
             if state[k.BIDS_STAND] == 0:
                 weighted, added, removed = _compare(state, now, before, 1)
             if state[k.ASKS_STAND] == 0:
-                flow, more, less = _compare(state, now + k.ASKS, before + k.ASKS, -1)
-                weighted -= flow
+                came, more, less = _compare(state, now + k.ASKS, before + k.ASKS, -1)
+                weighted -= came
                 added += more
                 removed += less
     _push(state, time, added, removed)
@@ -94,7 +94,7 @@ def order_flow(state: Arena, time: int) -> None:
 
 
 @kernel
-def _flow(state: Arena, now: int, before: int, towards: int) -> int:
+def flow(state: Arena, now: int, before: int, towards: int) -> int:
     """Size that came to one level of a side, in units.
 
     ``towards`` is 1 for bids and -1 for asks: times it, a better price is greater. A missing level is size 0 at a price
@@ -112,20 +112,20 @@ def _compare(state: Arena, now: int, before: int, towards: int) -> tuple[float, 
 
     A side that ends early shows every price. Down to the first price that differs, both are read off rank by rank.
     """
-    flow = 0.0
+    came = 0.0
     added = 0
     removed = 0
     same = 0
     while same < k.RANKS and state[U(now + same)] == state[U(before + same)]:
         change = state[U(now + k.SIZES + same)] - state[U(before + k.SIZES + same)]
-        flow += k.WEIGHTS[same] * change
+        came += k.WEIGHTS[same] * change
         added += max(change, 0)
         removed -= min(change, 0)
         same += 1
     if same == k.RANKS:
-        return flow, added, removed
+        return came, added, removed
     for rank in range(same, k.RANKS):
-        flow += k.WEIGHTS[rank] * _flow(state, now + rank, before + rank, towards)
+        came += k.WEIGHTS[rank] * flow(state, now + rank, before + rank, towards)
     last = max(towards * state[U(now + k.RANKS - 1)], towards * state[U(before + k.RANKS - 1)])
     i = same
     j = same
@@ -140,7 +140,7 @@ def _compare(state: Arena, now: int, before: int, towards: int) -> tuple[float, 
         j += old >= new
         added += max(change, 0)
         removed -= min(change, 0)
-    return flow, added, removed
+    return came, added, removed
 
 
 @kernel

@@ -35,7 +35,11 @@ _RINGS = (_TRADES, _DEPTHS, _MIDS)
 
 
 def new_state(
-    instrument: Instrument, *, vwap_notional: float = VWAP_NOTIONAL, capacities: tuple[int, int, int] = (512, 512, 1024)
+    instrument: Instrument,
+    *,
+    vwap_notional: float = VWAP_NOTIONAL,
+    levels: bool = False,
+    capacities: tuple[int, int, int] = (512, 512, 1024),
 ) -> Arena:
     """Feature state at the start of an epoch.
 
@@ -45,6 +49,8 @@ def new_state(
         Whose state it is: its grid, declared tick and decimals are kept in it.
     vwap_notional
         What ``vwap_spread_bps`` buys and sells, as price times size (quote units, where sizes are base units).
+    levels
+        Whether rows have the columns of ``levels.py`` too.
     capacities
         First sizes of the rings of trades, depth messages and mids, powers of 2; they grow as needed.
 
@@ -57,7 +63,7 @@ def new_state(
         raise UsageError(f"vwap_notional must be positive, got {vwap_notional}")
     if any(size < 2 or size & (size - 1) for size in capacities):
         raise UsageError(f"capacities must be powers of 2 from 2 on, got {capacities}")
-    arena = _with_rings(capacities)
+    arena = _with_rings(capacities, levels)
     floats = float_bits(arena)
     arena[k.GRID], arena[k.TICKS_PER_STEP] = instrument.grid, instrument.ticks_per_step
     floats[k.PRICE_UNITS] = float(10**instrument.price_decimals)
@@ -67,10 +73,11 @@ def new_state(
     return arena
 
 
-def _with_rings(capacities: Sequence[int]) -> Arena:
+def _with_rings(capacities: Sequence[int], levels: bool) -> Arena:
     """An arena of zeros but for the places of rings of these capacities."""
-    arena = np.zeros(k.RINGS + sum(size * ring.width for size, ring in zip(capacities, _RINGS, strict=True)), np.int64)
-    at = k.RINGS
+    at = k.RINGS + k.LEVEL_WORDS * levels
+    arena = np.zeros(at + sum(size * ring.width for size, ring in zip(capacities, _RINGS, strict=True)), np.int64)
+    arena[k.HAS_LEVELS] = levels
     for size, ring in zip(capacities, _RINGS, strict=True):
         arena[ring.place], arena[ring.capacity] = at, size
         at += size * ring.width
@@ -79,7 +86,7 @@ def _with_rings(capacities: Sequence[int]) -> Arena:
 
 def reset(arena: Arena) -> None:
     """Forget all records: a gap, or a new epoch. What is left is :func:`new_state` with rings of this size."""
-    keep = [k.GRID, k.TICKS_PER_STEP, k.PRICE_UNITS, k.SIZE_UNITS, k.NOTIONAL]
+    keep = [k.GRID, k.TICKS_PER_STEP, k.HAS_LEVELS, k.PRICE_UNITS, k.SIZE_UNITS, k.NOTIONAL]
     keep += [word for ring in _RINGS for word in (ring.place, ring.capacity)]
     kept = arena[keep]
     arena[:] = 0
@@ -94,6 +101,8 @@ def _begin(arena: Arena) -> None:
     floats = float_bits(arena)
     floats[k.REST_60S] = 1.0
     floats[k.ROW : k.ROW + k.COLUMNS] = k.NOT_A_NUMBER
+    if arena[k.HAS_LEVELS]:
+        floats[k.LEVEL_ROW : k.LEVEL_ROW + k.LEVEL_COLUMNS] = k.NOT_A_NUMBER
     start_seconds(arena)
 
 
@@ -113,10 +122,11 @@ def grow(arena: Arena) -> Arena:
             f"a window of features must hold at most {_MOST_ENTRIES} entries, got {max(capacities) // 2 + 1}",
             hint="does the venue's event time stand still?",
         )
-    new = _with_rings(capacities)
+    new = _with_rings(capacities, bool(arena[k.HAS_LEVELS]))
     places = [word for ring in _RINGS for word in (ring.place, ring.capacity)]
     kept = new[places]
-    new[: k.RINGS] = arena[: k.RINGS]
+    fixed = int(arena[_TRADES.place])
+    new[:fixed] = arena[:fixed]
     new[places] = kept
     for ring, words in ((_TRADES, slice(None)), (_DEPTHS, slice(None)), (_MIDS, slice(0, k.LEAST))):
         _copy(arena, new, ring, words, _oldest(arena, ring), int(arena[ring.head]))
@@ -172,6 +182,9 @@ def regrid(arena: Arena, instrument: Instrument, factor: int) -> None:
         arena[top + k.ASKS : top + k.ASKS + arena[top + k.ASKS_FOUND]] *= factor
     arena[[k.FITTED_BIDS, k.FITTED_ASKS]] = -1
     _entries(arena, _MIDS)[:, k.MID] *= factor
+    if arena[k.HAS_LEVELS]:
+        arena[k.MIDS_TOTAL] *= factor
+        arena[k.PAST + k.PAST_MIDS : k.PAST + k.PAST_ROWS * k.PAST_WORDS : k.PAST_WORDS] *= factor
     trades = _entries(arena, _TRADES)
     trades[:, k.BEFORE] *= factor
     for totals in (trades[:, k.COUNT :], arena[k.TRADED : k.TRADED + k.TRADE_TOTALS][None, :]):

@@ -3,7 +3,7 @@
 The lines do not say whose they are, so files are told apart by the shape of their messages, and those of one instrument
 become one chain. An instrument's numbers are what an ``instruments.json`` or an ``exchangeInfo.json`` beside the file
 says, else what its first snapshot shows. LOBSTER's days, files of Binance's public archive and of Tardis.dev, and parts
-of a lake that lie among them are found by their names.
+of a lake that lie among them are found by their names, SHFE snapshots by their columns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -199,7 +199,7 @@ def open_recordings(paths: Sequence[Path], *, venue: str | None = None) -> Recor
 
 
 def _by_name(paths: Sequence[Path], venue: str | None) -> tuple[list[Group], set[Path]]:
-    """What is told by the names of files, and which of them it was."""
+    """What is told by the names of files or by their columns, and which of them it was."""
     finders: list[Callable[[Sequence[Path]], tuple[Sequence[Group], set[Path]]]] = [
         find_lobster,
         partial(find_archives, venue=venue),
@@ -209,6 +209,10 @@ def _by_name(paths: Sequence[Path], venue: str | None) -> tuple[list[Group], set
         from msray.feeds.lake_reader import find_lake
 
         finders.append(find_lake)
+    if any(path.suffix == ".parquet" for path in paths):
+        from msray.feeds.shfe import find_shfe
+
+        finders.append(find_shfe)
     groups: list[Group] = []
     used: set[Path] = set()
     for find in finders:

@@ -27,7 +27,7 @@ def read_tapes(
     detection, calibrations
         The user's words, and the calibrations in force from the start, by instrument id.
     features
-        Names of the feature columns to keep beside the best prices.
+        Names of the feature columns to keep beside the best prices, those of the levels family included.
     until_ns, progress
         See :func:`~msray.feeds.replay.drive`.
 

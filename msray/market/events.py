@@ -7,7 +7,8 @@ a ``LEVEL`` table (16 bytes each). Every driver - live socket, replay, tests - m
 kind        what the row means; what its ids hold
 ==========  ==========================================================================================
 OTHER       known to the venue, of no use to the book (a quote ticker, an answer to a subscription)
-DEPTH       absolute sizes of changed levels; first, last and previous update id of the venue
+DEPTH       absolute sizes of changed levels; first, last and previous update id of the venue, the last of these only
+            where the venue links its messages by it
 TRADE       one trade, its price and size are one level; ``first_id`` is the trade's id
 SNAPSHOT    a whole book: a new epoch; ``last_id`` its update id, ``first_id`` the levels asked for a side (0: all)
 REFRESH     a fresh whole book for the same epoch, at exactly the id the book has; ids as in SNAPSHOT
@@ -15,6 +16,10 @@ GAP         the book is unknown until the next SNAPSHOT; ``prev_id`` says why (`
 REGRID      prices need a finer grid: ``first_id`` new price decimals, ``last_id`` new grid, ``prev_id`` factor
 REQUEST     a snapshot was asked for at ``local_ns``; only where what arrived is stored
 ==========  ==========================================================================================
+
+Where a venue tells order by order, the level that one order changed, or was executed at, has the flag ``ORDER``, and
+``prev_id`` of its DEPTH or TRADE message says since when that order stands there: the ``last_id`` of the DEPTH message
+that added it. Negative: that is not known, but by the message of this id, without its sign, it stood there.
 
 Times are nanoseconds since 1970 UTC, 0 where the venue gives none. Sizes are integers at the instrument's size
 decimals, prices are ticks of its grid (:class:`~msray.market.instrument.Instrument` alone converts).
@@ -39,6 +44,8 @@ SELL = 1
 """Level flag: the seller was the aggressor (trades)."""
 UNSIGNED = 2
 """Level flag: nobody says who was the aggressor (trades)."""
+ORDER = 4
+"""Level flag: one order made this change, or was executed; ``prev_id`` of the message says since when it stands."""
 
 MESSAGE = np.dtype(
     [

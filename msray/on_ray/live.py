@@ -15,7 +15,7 @@ from ray import serve
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.config import ApiConfig
-from msray.backtest import BacktestConfig, warm_up_orders
+from msray.backtest import BacktestConfig, check_queue, warm_up_orders
 from msray.detectors import Calibration
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
@@ -82,13 +82,15 @@ def start_live(plan: LivePlan) -> None:
     Raises
     ------
     UsageError
-        If there are no instruments, something is running on this cluster already, or somebody else detects one of the
-        instruments into this ledger; it names the holder.
+        If there are no instruments, something is running on this cluster already, somebody else detects one of the
+        instruments into this ledger (it names the holder), or paper trading is to know more than the venue tells.
     UnavailableError
         If somebody else writes the ledger; it names the holder.
     """
     if not plan.instruments:
         raise UsageError("instruments must name at least one, got none", hint="name them in the configuration")
+    if plan.paper is not None:
+        check_queue(plan.paper, plan.instruments)
     if plan.paper is not None and len(plan.instruments) > plan.symbols_per_shard:
         raise UsageError(
             f"paper trading needs its instruments in one shard, got {len(plan.instruments)} of them and "

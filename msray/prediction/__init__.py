@@ -11,7 +11,7 @@ from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchCon
 if TYPE_CHECKING:
     from msray.prediction.calibration import CalibrationTask
     from msray.prediction.detection import check_calibration
-    from msray.prediction.engine import LogSink, PredictionEngine, Rows, RowSink
+    from msray.prediction.engine import LevelSink, LogSink, PredictionEngine, Rows, RowSink
     from msray.prediction.lane import Lane
     from msray.prediction.log import (
         Arrived,
@@ -34,6 +34,7 @@ __all__ = [
     "DetectionConfig",
     "Disconnected",
     "Lane",
+    "LevelSink",
     "LogEvent",
     "LogSink",
     "Pipeline",
@@ -53,7 +54,7 @@ __all__ = [
 _PLACES = {
     "calibration": ("CalibrationTask",),
     "detection": ("check_calibration",),
-    "engine": ("LogSink", "PredictionEngine", "RowSink", "Rows"),
+    "engine": ("LevelSink", "LogSink", "PredictionEngine", "RowSink", "Rows"),
     "lane": ("Lane",),
     "log": (
         "Arrived",

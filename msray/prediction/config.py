@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from msray.errors import UnknownNameError
-from msray.features import FEATURES, column
+from msray.features import CATALOGUE, column, has_levels
 
 DAY_MS = 86_400_000
 FALSE_ALARMS_PER_DAY = 24.0
@@ -20,7 +20,7 @@ MIN_ARL0, MAX_ARL0 = 20, 1_000_000_000
 def _watchable(name: str) -> str:
     """A feature a detector may watch: known, and blind to local time, which a replay elsewhere would not repeat."""
     try:
-        feature = FEATURES[column(name)]
+        feature = CATALOGUE[column(name)]
     except UnknownNameError as error:
         raise PydanticCustomError(
             "unknown_feature", "{message}", {"message": str(error), "hint": error.hint}
@@ -28,6 +28,10 @@ def _watchable(name: str) -> str:
     if feature.clock != "exchange":
         raise PydanticCustomError(
             "local_feature", "feature {name} reads local time, so a replay would give other signals", {"name": name}
+        )
+    if has_levels([column(name)]):
+        raise PydanticCustomError(
+            "level_feature", "feature {name} is of the levels family, which detection does not compute", {"name": name}
         )
     return name
 
@@ -44,7 +48,7 @@ class WatchConfig(_Words):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     """The signal type it raises: lower case letters, digits and underscores."""
     feature: Annotated[str, AfterValidator(_watchable)]
-    """A column of a feature row whose clock is ``exchange`` (``msray features`` lists them)."""
+    """A column of a feature row whose clock is ``exchange`` and family not ``levels`` (``msray features``)."""
     at: Literal["close", "mean"] = "mean"
     """A bar's value: the last of its rows, or their mean."""
     transform: Literal["none", "abs", "sqrt"] = "none"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from msray.book import L2Book
 from msray.detectors import Calibration
+from msray.errors import CorruptLogError
 from msray.features import grow, new_state, regrid, reset
 from msray.features import kernels as feature
 from msray.market import DEPTH, GAP, REFRESH, REGRID, SNAPSHOT, TRADE, Instrument, Messages, Records, Signal
@@ -37,7 +38,7 @@ class Rows:
     bests
         ``(n, 4)``: best bid tick, size, best ask tick, size after each; -1 and 2**31-1 where a side is empty.
     values
-        ``(n, 65)``: feature rows in catalogue order.
+        ``(n, 65)``: feature rows in catalogue order; ``(n, 132)`` for a :class:`LevelSink`.
     """
 
     instrument: Instrument
@@ -48,6 +49,25 @@ class Rows:
 
 
 RowSink = Callable[[Rows], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSink:
+    """A row sink for which the levels family is computed too: networks read it, detectors do not.
+
+    Attributes
+    ----------
+    take
+        Gets the rows.
+    """
+
+    take: RowSink
+
+    def __call__(self, rows: Rows) -> None:
+        """Hand them on."""
+        self.take(rows)
+
+
 LogSink = Callable[[Instrument, Records, list[Signal]], None]
 """Told of records that have been folded, with the grid that they ended with and the signals that they raised."""
 
@@ -78,7 +98,7 @@ class PredictionEngine:
     solver
         Computes calibrations; by default on the spot.
     sink
-        Takes every feature row; by default nobody does.
+        Takes every feature row; by default nobody does. With a :class:`LevelSink` they have the levels family too.
     log
         Takes the input log as it is folded, after the rows of each part.
 
@@ -104,14 +124,15 @@ class PredictionEngine:
         self.is_synced = False
         self.epoch_id = 0
         self.calibration_task: CalibrationTask | None = None
-        self._features = new_state(instrument)
+        levels = isinstance(sink, LevelSink)
+        self._features = new_state(instrument, levels=levels)
         self._detection = Detection(instrument.id, detection, calibration)
         self._solver = solver or SpotSolver()
         self._sink = sink
         self._log = log
         self._alarms = np.zeros(64 + len(detection.watches), k.ALARM)
         self._bests = np.zeros((0, 4), np.int64)
-        self._rows = np.zeros((0, feature.COLUMNS))
+        self._rows = np.zeros((0, feature.COLUMNS + feature.LEVEL_COLUMNS * levels))
 
     @property
     def calibration(self) -> Calibration | None:
@@ -210,9 +231,13 @@ class PredictionEngine:
         Raises
         ------
         CorruptLogError
-            If the bytes are damaged, or of another version, instrument or configuration.
+            If the bytes are damaged, or of another version, instrument or configuration, or if one engine computes the
+            levels family and the other does not.
         """
         saved = read_checkpoint(data, self.instrument.id, self._detection.config.whole_digest())
+        features = np.frombuffer(saved.features, np.int64).copy()
+        if features[feature.HAS_LEVELS] != self._features[feature.HAS_LEVELS]:
+            raise CorruptLogError("checkpoint must hold the levels family if and only if the engine computes it")
         calibration = None if saved.calibration is None else Calibration.from_json(saved.calibration)
         self._detection.restore(calibration, np.frombuffer(saved.detection, np.int64).copy())
         self.instrument = saved.instrument
@@ -220,7 +245,7 @@ class PredictionEngine:
         self.counts = EngineCounts(**saved.counts)
         self.book = L2Book(saved.instrument)
         self.book.arena = np.frombuffer(saved.book, np.int64).copy()
-        self._features = np.frombuffer(saved.features, np.int64).copy()
+        self._features = features
         self.calibration_task = None
 
     def _run(self, records: Records, at: int, signals: list[Signal]) -> int:
@@ -228,7 +253,7 @@ class PredictionEngine:
         messages, arena = records.messages, self._detection.arena
         if self._sink is not None and len(self._rows) < len(messages):
             self._bests = np.zeros((len(messages), 4), np.int64)
-            self._rows = np.zeros((len(messages), feature.COLUMNS))
+            self._rows = np.zeros((len(messages), self._rows.shape[1]))
         reached = int(
             k.fold(
                 self.book.arena,

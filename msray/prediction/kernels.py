@@ -144,7 +144,7 @@ def fold(
     bests
         ``(n, 4)`` int64, or of length 0: best bid tick, size, best ask tick, size after each DEPTH.
     rows
-        ``(n, 65)`` float64, or of length 0: the feature row after each DEPTH.
+        ``(n, 65)`` float64, or ``(n, 132)`` with levels, or of length 0: the feature row after each DEPTH.
     alarms
         ``ALARM`` rows; ``detection[ROWS]`` and the return value say how many outputs were written.
 
@@ -198,6 +198,8 @@ def fold(
             if rows.shape[0] > 0:
                 for c in range(feature.COLUMNS):
                     rows[written, c] = get_float(features, feature.ROW + c)
+                if rows.shape[1] > feature.COLUMNS:
+                    feature.put_levels(features, rows, written)
             written += 1
             i += 1
             if ladder[book.BEST_BID] >= ladder[book.BEST_ASK]:

@@ -4,7 +4,7 @@
 writes what they read.
 """
 
-from msray.venues.catalog import VENUES, find_venue, rule_of
+from msray.venues.catalog import VENUES, find_venue, rule_of, tells_orders
 from msray.venues.decoder import Decoded, Decoder, DecoderCounts, Refusal
 from msray.venues.encoder import Encoder
 from msray.venues.exact import Reason, RefusedError
@@ -15,12 +15,14 @@ from msray.venues.kernels_lines import split_lines
 from msray.venues.kernels_text import MAX_FRAME_BYTES, MICROSECONDS_FROM, SPARE_BYTES
 from msray.venues.lobster import LobsterDecoder, Refused, lobster_instrument, midnight_ns, read_table
 from msray.venues.parser import OrderBookParser
+from msray.venues.shfe import SHFE_COLUMNS, RefusedRow, ShfeDecoder, shfe_instrument
 from msray.venues.tardis import SIDES, TardisDecoder, TardisMessage, infer_tardis, tardis_venue
 from msray.venues.venue import Venue
 
 __all__ = [
     "MAX_FRAME_BYTES",
     "MICROSECONDS_FROM",
+    "SHFE_COLUMNS",
     "SIDES",
     "SPARE_BYTES",
     "VENUES",
@@ -36,6 +38,8 @@ __all__ = [
     "Refusal",
     "Refused",
     "RefusedError",
+    "RefusedRow",
+    "ShfeDecoder",
     "TardisDecoder",
     "TardisMessage",
     "Venue",
@@ -50,8 +54,10 @@ __all__ = [
     "read_table",
     "read_trading",
     "rule_of",
+    "shfe_instrument",
     "split_lines",
     "tardis_venue",
+    "tells_orders",
     "venue_of",
     "without_time",
 ]

@@ -22,6 +22,9 @@ What is made of them:
 - Types 4 and 5 are TRADE messages, each before the DEPTH message of its row; a sweep of ``n`` orders is ``n`` of them.
   The aggressor of a visible execution is opposite to the resting side. Hidden ones are ``UNSIGNED``, since NASDAQ may
   mask their side: they count in volume, and in no signed flow or spread.
+- The change that a new, cancelled or executed order made has the flag ``ORDER``, and so has its TRADE: ``prev_id`` is
+  the row in which it was added. One that was there before the day began, or came while its level was out of the ranks,
+  has the row in which that came into them, as a negative number: it is as old as that, or older.
 - A day begins with a GAP (``CLOSED``). A halt is one too, and the row that resumes trading a new SNAPSHOT; what the
   book did in between is not told. A row that cannot be believed, or whose book is crossed, is a GAP as well, and the
   next good row a SNAPSHOT.
@@ -37,13 +40,14 @@ from numpy.typing import NDArray
 from msray.errors import UnavailableError, UsageError
 from msray.market import LEVEL, MAX_SIZE, MAX_TICK, MESSAGE, Instrument, Records
 from msray.venues import kernels_lobster as k
+from msray.venues.kernels_orders import copy_orders
+from msray.venues.kernels_ranks import EVENT_NS, LOCAL_NS
 from msray.venues.kernels_text import Bytes
+from msray.venues.ranks import BOOK_COLUMNS, RankedBook
 
 LOBSTER = "lobster"
 """Name of the venue."""
 MESSAGE_COLUMNS = 6
-BOOK_COLUMNS = 4
-"""Columns for each level."""
 
 Table = NDArray[np.int64]
 
@@ -168,18 +172,16 @@ class LobsterDecoder:
     """
 
     def __init__(self, ranks: int, day: date) -> None:
-        if not 1 <= ranks <= 1000:
-            raise UsageError(f"ranks must be 1 to 1000, got {ranks}")
         self.ranks = ranks
-        self._state = np.zeros(k.WORDS, np.int64)
-        self._state[k.MIDNIGHT] = self._state[k.TIME] = midnight_ns(day)
-        self._last = np.zeros(BOOK_COLUMNS * ranks, np.int64)
-        self._stacks = np.zeros((2, 0), np.int64)
+        self._book = RankedBook(ranks, k.WORDS)
+        self._book.state[[k.MIDNIGHT, EVENT_NS, LOCAL_NS]] = midnight_ns(day)
+        self._seen = np.zeros((2, BOOK_COLUMNS * ranks), np.int64)
+        self._orders = np.zeros((1 << 12, 2), np.int64)
 
     @property
     def rows(self) -> int:
         """Rows seen so far."""
-        return int(self._state[k.ROW])
+        return self._book.rows
 
     def decode(self, events: Table, books: Table) -> tuple[Records, list[Refused]]:
         """Make records of the next rows.
@@ -204,15 +206,18 @@ class LobsterDecoder:
                 f"events and books must be n rows of {MESSAGE_COLUMNS} and {BOOK_COLUMNS * self.ranks} columns, "
                 f"got shapes {events.shape} and {books.shape}"
             )
-        kept = int(self._state[k.HEIGHTS :].max())
-        if kept + rows * self.ranks > self._stacks.shape[1]:
-            stacks = np.zeros((2, 2 * (kept + rows * self.ranks)), np.int64)
-            stacks[:, :kept] = self._stacks[:, :kept]
-            self._stacks = stacks
+        book = self._book
+        levels = np.zeros(book.room(rows) + rows, LEVEL)
+        most = 2 * (int(book.state[k.ORDERS]) + rows)
+        if most > len(self._orders):
+            orders = np.zeros((1 << most.bit_length(), 2), np.int64)
+            copy_orders(self._orders, orders)
+            self._orders = orders
         messages = np.zeros(3 * rows + 1, MESSAGE)
-        levels = np.zeros((5 * self.ranks + 2) * rows + 2 * kept, LEVEL)
         refused = np.zeros((rows, 2), np.int64)
-        m, n, bad = k.read_rows(events, books, self._state, self._last, self._stacks, messages, levels, refused)
+        m, n, bad = k.read_rows(
+            events, books, book.state, book.last, self._seen, book.stacks, self._orders, messages, levels, refused
+        )
         told = [self._refused(row, reason, events, books) for row, reason in refused[:bad].tolist()]
         return Records(messages[:m].copy(), levels[:n].copy()), told
 

@@ -42,6 +42,8 @@ def market(rng, instrument=INSTRUMENT, count=150, is_timed=True):
         made[at + 1 : at + 8] = [(TRADE, at_ns, [(0, 101, 2)]) for _, at_ns, _ in made[at + 1 : at + 8]]
         made[at + 8] = snapshot(made[at + 8][1], {99: 4, 98: 5, 96: 3}, {101: 4, 102: 5, 104: 3})
     finer = int(rng.integers(30, 2 * count))
+    if finer < count and made[finer][0] == SNAPSHOT:
+        finer = count  # without it the book would stay unknown
     if finer < count:
         made[finer] = (REGRID, made[finer][1], [])
     log = times(records(*made), SECOND // 10)

@@ -130,6 +130,16 @@ def test_a_percentage_that_should_be_a_fraction_is_refused_by_name(
     assert f"backtest.{key}" in said.err
 
 
+def test_an_exact_queue_is_refused_before_a_recording_without_order_ids_is_read(msray: Msray, recording: Path) -> None:
+    Path("msray.yaml").write_text(WORDS + "  queue: {model: fifo}\n")
+
+    said = msray("backtest", recording)
+
+    assert said.code == 2
+    assert "queue.model must be risk_averse, power or logarithm for binance_usdm:BTCUSDT, got fifo" in said.err
+    assert "LOBSTER" in said.err
+
+
 @pytest.mark.ray
 def test_on_ray_a_strategy_of_ones_own_says_the_same(msray: Msray, recording: Path) -> None:
     words = ("backtest", recording, "--strategy", "own.py:BuyOnce", "--json")

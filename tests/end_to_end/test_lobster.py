@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from msray.book import L2Book
 from msray.book import kernels as book_kernels
 from msray.cli.app import main
-from msray.features import NAMES, FeatureEngineering
+from msray.features import BOOK_COLUMNS, NAMES, FeatureEngineering
 from msray.feeds.lobster import find_lobster
-from msray.market import DEPTH, GAP, SNAPSHOT, TRADE, UNSIGNED, Records, concatenate
+from msray.market import DEPTH, GAP, ORDER, SELL, SNAPSHOT, TRADE, UNSIGNED, Records, concatenate
 from msray.prediction import Replayed
 from msray.venues import LobsterDecoder, lobster_instrument, midnight_ns
 from tests.naive.features import oracle
@@ -103,7 +103,8 @@ def test_the_records_are_the_rows(day: Day) -> None:
     assert levels[["size", "tick"]][trades["begin"]].tolist() == [(size, price) for _, _, size, price, _ in executions]
     assert ((signs & UNSIGNED) > 0).tolist() == (executions[:, 0] == 5).tolist()
     visible = executions[:, 0] == 4
-    assert signs[visible].tolist() == (executions[visible, 4] == 1).tolist(), "a seller meets a resting buyer"
+    assert ((signs[visible] & SELL) > 0).tolist() == (executions[visible, 4] == 1).tolist(), "a seller meets a buyer"
+    assert ((signs & ORDER) > 0).tolist() == visible.tolist()
     assert trades["first_id"].tolist() == list(range(1, len(trades) + 1))
 
 
@@ -172,6 +173,19 @@ def test_every_feature_is_what_its_formula_says(day: Day) -> None:
         np.testing.assert_allclose(found[name], expected[name].to_numpy(), rtol=1e-9, atol=1e-9, err_msg=name)
     unknown = {name for name in NAMES if np.isnan(found[name]).all()}
     assert ("imbalance_l10" in unknown) == (day.ranks < 10)
+
+
+def test_the_book_columns_are_the_order_book_file(day: Day) -> None:
+    """In its own order; a level that the file does not have is unknown."""
+    table = FeatureEngineering(lobster_instrument(day.symbol), BOOK_COLUMNS).transform(day.records)
+    expected = day.books[table.update_id - 1].astype(float)
+    mid = (expected[:, 0] + expected[:, 2]) / 2
+    expected[:, 0::2] = 1e4 * (expected[:, 0::2] / mid[:, None] - 1)
+    expected[:, 1::2] = np.log1p(expected[:, 1::2])
+
+    known = 4 * day.ranks
+    np.testing.assert_allclose(table.values[:, :known], expected, rtol=1e-12, atol=1e-9)
+    assert np.isnan(table.values[:, known:]).all()
 
 
 def test_both_days_replay_from_the_command_line(

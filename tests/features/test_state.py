@@ -16,16 +16,17 @@ def capacities(state: np.ndarray) -> tuple[int, ...]:
     return tuple(int(state[word]) for word in words)
 
 
-def test_reset_equals_new_in_every_bit_and_keeps_its_room() -> None:
-    features = FeatureEngineering(RANDOM)
-    features.state = new_state(RANDOM, capacities=(2, 2, 2))
+@pytest.mark.parametrize("levels", [False, True])
+def test_reset_equals_new_in_every_bit_and_keeps_its_room(levels: bool) -> None:
+    features = FeatureEngineering(RANDOM, ["spread"] + ["ask_price_bps_l1"] * levels)
+    features.state = new_state(RANDOM, levels=levels, capacities=(2, 2, 2))
     features.update(random_log(1, 1_500))
     room = capacities(features.state)
 
     reset(features.state)
 
     assert min(room) > 2
-    assert np.array_equal(features.state, new_state(RANDOM, capacities=room))
+    assert np.array_equal(features.state, new_state(RANDOM, levels=levels, capacities=room))
 
 
 def test_a_ring_that_is_full_doubles_and_the_others_do_not() -> None:

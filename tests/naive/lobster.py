@@ -25,6 +25,25 @@ class NaiveLobster:
         return edge is None or (price <= edge if side else price >= edge)
 
 
+@dataclass
+class NaiveSince:
+    """Since which row the order of each message stands; negative: since that row at the latest."""
+
+    orders: dict[int, int] = field(default_factory=dict)
+    seen: list[dict[int, int]] = field(default_factory=lambda: [{}, {}])
+
+    def take(self, number: int, message: list[int], row: list[int]) -> int:
+        """``message`` without its time. Its order is looked up before the levels are those of ``row``."""
+        kind, order, _, price, direction = message
+        since = -1
+        if kind == 1:
+            since = self.orders[order] = number
+        elif kind <= 4:
+            since = self.orders.setdefault(order, -self.seen[0 if direction == 1 else 1].get(price, number))
+        self.seen = [{p: self.seen[side].get(p, number) for p in shown} for side, shown in enumerate(sides(row))]
+        return since
+
+
 def sides(row: list[int]) -> list[dict[int, int]]:
     """Bids and asks of a row, price to size."""
     return [{p: s for p, s in zip(row[at::4], row[at + 1 :: 4], strict=True) if s} for at in (2, 0)]

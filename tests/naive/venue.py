@@ -87,11 +87,7 @@ class NaiveVenue:
             return
         if kind in (OrderKind.LIMIT, OrderKind.POST_ONLY):
             self.orders[order_id] = order
-            queue = self.queues.setdefault((side, tick), [None] * self.book[side].get(tick, 0))
-            # Whoever came since the last change of the level stands behind the others that were there.
-            others = queue.count(None)
-            queue += [None] * (self.book[side].get(tick, 0) - others)
-            queue += [order_id] * order.left
+            self._join(order)
             self._say(at_ns, order, ReportKind.RESTING, tick, 0)
         else:
             self._say(at_ns, order, ReportKind.EXPIRED, tick, 0)
@@ -102,9 +98,30 @@ class NaiveVenue:
             self.reports.append((at_ns, order_id, ReportKind.REFUSED_UNKNOWN_ORDER, 0, 0, 0, 0))
             return
         self._say(at_ns, order, ReportKind.CANCELED, order.tick, 0)
+        self._drop_units(order, order.left)
         order.left = 0
-        self._drop_units(order, len(self.queues[order.side, order.tick]))
         self._tidy()
+
+    def replace(self, at_ns: int, order_id: int, kind: OrderKind, tick: int, size: int) -> None:
+        order = self.orders.get(order_id)
+        if order is None:
+            self.reports.append((at_ns, order_id, ReportKind.REFUSED_UNKNOWN_ORDER, 0, 0, 0, 0))
+        elif tick == order.tick and size <= order.left:
+            self._drop_units(order, order.left - size)
+            order.left = size
+            self._say(at_ns, order, ReportKind.RESTING, tick, 0)
+        else:
+            self._drop_units(order, order.left)
+            order.left = 0
+            self._tidy()
+            self.place(at_ns, order_id, order.side, kind, tick, size)
+
+    def _join(self, order: Order) -> None:
+        """Whoever came since the last change of the level stands behind the others that were there."""
+        shown = self.book[order.side].get(order.tick, 0)
+        queue = self.queues.setdefault((order.side, order.tick), [])
+        queue += [None] * (shown - queue.count(None))
+        queue += [order.order_id] * order.left
 
     def _best(self, side: int) -> int | None:
         levels = self.book[side]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from msray.backtest import BacktestConfig
+from msray.backtest.config import QueueConfig
 from msray.clock import SystemClock
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
@@ -92,6 +94,11 @@ def test_leases_of_a_killed_process_of_this_machine_are_nobodys(plan: live.LiveP
 
     with pytest.raises(UnavailableError, match=AFTER_THE_LEDGER):
         live.start_live(plan)
+
+
+def test_paper_trading_in_an_exact_queue_is_refused_before_anything_starts(plan: live.LivePlan) -> None:
+    with pytest.raises(UsageError, match=r"^queue\.model must be .* for binance_usdm:AUSDT, got fifo"):
+        live.start_live(replace(plan, paper=BacktestConfig(queue=QueueConfig(model="fifo"))))
 
 
 def test_leases_that_were_given_back_are_nobodys(plan: live.LivePlan) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from msray.detectors.bootstrap import LEAST_BARS
-from msray.features import FEATURES
+from msray.features import FEATURES, NAMES, NETWORK_COLUMNS
 from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchConfig
 
 
@@ -70,6 +70,15 @@ def test_what_makes_no_sense_is_refused_with_its_range(words: dict[str, Any], sa
 @pytest.mark.parametrize("feature", [feature.name for feature in FEATURES if feature.clock == "exchange"])
 def test_every_feature_of_exchange_time_can_be_watched(feature: str) -> None:
     assert WatchConfig(name="x", feature=feature).feature == feature
+
+
+@pytest.mark.parametrize("feature", NETWORK_COLUMNS)
+def test_what_only_networks_read_cannot_be_watched(feature: str) -> None:
+    if feature in NAMES:
+        assert WatchConfig(name="x", feature=feature).feature == feature
+    else:
+        with pytest.raises(ValidationError, match=f"{feature} is of the levels family"):
+            WatchConfig(name="x", feature=feature)
 
 
 def test_the_same_words_have_the_same_digest_however_they_are_said() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msray.book import RegimePlan, create_synthetic_order_book_data
 from msray.detectors import Calibration
 from msray.errors import CorruptLogError
+from msray.features import LEVELS, NAMES, FeatureEngineering
 from msray.market import (
     DEPTH,
     GAP,
@@ -23,7 +24,7 @@ from msray.market import (
     Signal,
     concatenate,
 )
-from msray.prediction import CalibrationConfig, DetectionConfig, PredictionEngine, Rows, WatchConfig
+from msray.prediction import CalibrationConfig, DetectionConfig, LevelSink, PredictionEngine, Rows, WatchConfig
 from tests.naive.exchange import record
 from tests.prediction.made import OnceSolver
 
@@ -107,6 +108,37 @@ def test_a_checkpoint_at_any_record_changes_nothing(whole: list[Signal], at: lis
         machine.restore(saved)
 
     assert signals == whole
+
+
+@settings(max_examples=15)
+@given(cuts)
+def test_a_sink_of_levels_gets_them_behind_the_same_65_columns(whole: list[Signal], at: list[int]) -> None:
+    plain: list[np.ndarray] = []
+    wide: list[np.ndarray] = []
+    folded(DATA.records, engine(sink=lambda rows: plain.append(rows.values.copy())))
+    sink = LevelSink(lambda rows: wide.append(rows.values.copy()))
+    machine, signals = engine(sink=sink), []
+
+    for piece in pieces(DATA.records, at):
+        signals += folded(piece, machine)
+        saved = machine.checkpoint()
+        machine = engine(sink=sink)
+        machine.restore(saved)
+
+    names = [*NAMES, *(feature.name for feature in LEVELS)]
+    expected = FeatureEngineering(DATA.instrument, names).transform(DATA.records)
+    assert signals == whole
+    assert np.concatenate(wide)[:, :65].tobytes() == np.concatenate(plain).tobytes()
+    assert np.concatenate(wide).tobytes() == expected.values.tobytes()
+
+
+def test_a_checkpoint_with_levels_is_not_one_without() -> None:
+    wide = engine(sink=LevelSink(lambda rows: None))
+
+    with pytest.raises(CorruptLogError, match="levels family"):
+        wide.restore(engine().checkpoint())
+    with pytest.raises(CorruptLogError, match="levels family"):
+        engine().restore(wide.checkpoint())
 
 
 def test_a_damaged_or_foreign_checkpoint_is_refused(calibration: Calibration) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msray.book import BookSync, L2Book
@@ -16,6 +16,7 @@ from msray.market import (
     DEPTH,
     EDGE,
     GAP,
+    ORDER,
     SELL,
     SNAPSHOT,
     TRADE,
@@ -25,8 +26,9 @@ from msray.market import (
     concatenate,
 )
 from msray.venues import LobsterDecoder, Refused, lobster_instrument, midnight_ns, read_table, rule_of
-from tests.naive.lobster import NaiveLobster, naive_table
+from tests.naive.lobster import NaiveLobster, NaiveSince, naive_table
 from tests.venues.made_lobster import NOTHING_THERE, as_text, book_row, made_day
+from tests.venues.made_orders import HIDDEN, VISIBLE, made_orders
 
 DAY = date(2012, 6, 21)
 MIDNIGHT = midnight_ns(DAY)
@@ -137,7 +139,7 @@ def test_a_level_that_a_better_one_pushes_out_is_not_removed() -> None:
 
     depth = records.messages[records.messages["kind"] == DEPTH][0]
 
-    assert records.levels[depth["begin"] : depth["end"]].tolist() == [(7, 95, EDGE)]
+    assert records.levels[depth["begin"] : depth["end"]].tolist() == [(7, 95, EDGE | ORDER)]
 
 
 @given(st.integers(0, 1000), st.integers(1, 5), st.integers(1, 60), st.integers(0, 60))
@@ -151,6 +153,58 @@ def test_records_do_not_depend_on_chunks_and_a_shorter_day_is_a_prefix(
     assert plain(decoded(events, books, chunk=chunk)[0]) == whole
     prefix = plain(decoded(events[:stop], books[:stop])[0])
     assert whole[: len(prefix)] == prefix
+
+
+# ------------------------------------------------------------------- orders
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 80))
+def test_each_change_says_since_when_the_order_stands_that_made_it(seed: int, ranks: int, chunk: int) -> None:
+    events, books = made_orders(seed, 150, ranks).tables()
+    records, _ = decoded(events, books, chunk=chunk)
+
+    naive, changes, trades = NaiveSince(), [], []
+    for number, (event, row) in enumerate(zip(events.tolist(), books.tolist(), strict=True), 1):
+        since = naive.take(number, event[1:], row)
+        changes += [(number, since, event[4])] * (number > 1 and event[1] != HIDDEN)
+        trades += [since] * (event[1] == VISIBLE)
+
+    found = []
+    for m in records.messages[records.messages["kind"] == DEPTH]:
+        levels = records.levels[m["begin"] : m["end"]]
+        (tick,) = levels["tick"][(levels["flags"] & ORDER) != 0].tolist()
+        found.append((int(m["last_id"]), int(m["prev_id"]), tick))
+    assert found == changes
+    m = records.messages[records.messages["kind"] == TRADE]
+    is_visible = (records.levels["flags"][m["begin"]] & ORDER) != 0
+    assert m["prev_id"][is_visible].tolist() == trades
+    assert (m["prev_id"][~is_visible] == -1).all()
+
+
+def test_a_change_that_is_not_the_size_of_its_order_is_nobodys() -> None:
+    books = [book_row([{100: 5}, {110: size}], 1) for size in (5, 9, 5)]
+    events = [[OPEN_NS, 1, 7, 5, 100, 1], [OPEN_NS, 1, 8, 3, 110, -1], [OPEN_NS, 3, 8, 4, 100, -1]]
+
+    records, _ = decoded(events, books)
+
+    depth = records.messages[records.messages["kind"] == DEPTH]
+    assert depth["prev_id"].tolist() == [-1, -1]
+    assert not (records.levels["flags"] & ORDER).any()
+
+
+def test_the_table_of_orders_grows_and_forgets_none() -> None:
+    count = 10_000
+    books = [book_row([{100: 5 + at}, {}], 1) for at in range(count)]
+    books += [book_row([{100: 4 + count - at}, {}], 1) for at in range(1, count)]
+    ids = np.random.default_rng(1).permutation(10**9 + np.arange(count)) * 64
+    events = [[OPEN_NS, 1, int(order), 1, 100, 1] for order in ids]
+    events += [[OPEN_NS, 3, int(order), 1, 100, 1] for order in ids[1:]]
+
+    records, _ = decoded(events, books, chunk=999)
+
+    gone = records.messages[records.messages["kind"] == DEPTH][count - 1 :]
+    assert gone["prev_id"].tolist() == list(range(2, count + 1))
 
 
 # ------------------------------------------------------------------- messages
@@ -172,7 +226,11 @@ def test_a_trade_comes_before_the_change_it_made_and_ids_are_rows() -> None:
     assert m["kind"].tolist() == [GAP, SNAPSHOT, TRADE, DEPTH, TRADE, TRADE, DEPTH]
     trades = m[m["kind"] == TRADE]
     assert trades["first_id"].tolist() == [1, 2, 3]
-    assert records.levels[trades["begin"]].tolist() == [(2, 100, SELL), (9, 105, UNSIGNED), (4, 110, 0)]
+    assert records.levels[trades["begin"]].tolist() == [
+        (2, 100, SELL | ORDER),
+        (9, 105, UNSIGNED),
+        (4, 110, ORDER),
+    ]
     assert m[m["kind"] == DEPTH][["first_id", "last_id"]].tolist() == [(2, 2), (3, 4)], "no row without a change"
     assert m["event_ns"].tolist() == [MIDNIGHT + OPEN_NS + at for at in (0, 0, 1, 1, 2, 3, 3)]
     assert (m["local_ns"] == m["event_ns"]).all()

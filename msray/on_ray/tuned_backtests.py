@@ -72,7 +72,8 @@ class BacktestFolds:
     def start(self, parameters: Parameters) -> list[Any]:
         """Start all folds of some parameters; their tasks, in the order of time."""
         assumed = self._base.having(parameters)
-        heard = [_hear.remote(tape, self._windows, assumed) for tape in self._whole]
+        whole = [] if assumed.detection == self._base.detection else self._whole
+        heard = [_hear.remote(tape, self._windows, assumed) for tape in whole]
         return [
             _play.remote(self._backtests, fold, number, window, assumed, *heard)
             for number, (fold, window) in enumerate(zip(self._folds, self._windows, strict=True))

@@ -275,7 +275,7 @@ def detect(
     engine = PredictionEngine(tape.instrument, words, calibration=calibration, log=recorder.folded)
     for begin, end in pairwise([*cuts, len(messages)]):
         piece = tape.records[begin:end].copy()  # one that may be written, so that kernels meet the type that they know
-        while len(piece):
-            piece = piece[engine.fold(piece)[1] :]
+        while len(piece):  # a crossed book stops the fold; a gap was written behind it, so there is but one turn
+            piece = piece[max(engine.fold(piece)[1], 1) :]
     found = recorder.take()
     return found.signals, found.signal_message

@@ -11,6 +11,7 @@ Usage: ./run.sh VERB [ARGUMENTS]          --VERB means the same
 
   demo     see live detection work on a synthetic market
   backtest trade the signals of recordings: ./run.sh backtest ../shared/data/lobster_2012-06-21
+  tune     search better parameters for it, and say whether they really are
   test     run the tests; ARGUMENTS go to pytest (default: all but slow ones)
   api      serve the HTTP API
   status   what is running
@@ -91,7 +92,7 @@ case $verb in
     [ $# -gt 0 ] || set -- -q -m 'not slow' -n 2 --dist loadgroup # beside one that waits for a cluster, others work
     exec "$venv/bin/python" -m pytest "$@"
     ;;
-  demo | api | inference | status | backtest | train | dashboard | phase6)
+  demo | api | inference | status | backtest | tune | train | dashboard | phase6)
     has_verb "$verb" || die "'$verb' does not exist yet" 2
     set_up use
     exec "$venv/bin/msray" "$verb" "$@"

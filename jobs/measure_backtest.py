@@ -9,6 +9,7 @@ venue          ``SimulatedVenue``: Python hands it each order with its time of a
                position, cash and fees from its fills
 backtest       all of ``BacktestingEngine``: a strategy in Python, woken for each order and answer, exact accounts and
                limits, the account valued each second, and the second book, whose best prices the strategy is shown
+compiled       the same, the strategy being a function compiled by numba: a ``CompiledStrategy``
 ROIVector,     hftbacktest: a compiled loop that wakes for each order, NoPartialFillExchange (the other one breaks off);
 HashMap        the exchange's book and the local one, or *one book*, without the local one: what the venue alone does
 =============  =========================================================================================================
@@ -26,6 +27,7 @@ from figures import Figure, arguments, median_seconds, report
 from order_peers import Run, hftbacktest
 from scripted_orders import (
     Assumed,
+    CompiledScript,
     Market,
     Rows,
     Scripted,
@@ -75,12 +77,13 @@ def _beside(market: Market, events: int, orders: Rows, often: str, runs: int) ->
     def venue(made: SimulatedVenue) -> None:
         _account(play(made, market, orders, ASSUMED))
 
-    def whole(strategy: Scripted) -> None:
+    def whole(strategy: Scripted | CompiledScript) -> None:
         backtest(market, market.tape(), strategy, ASSUMED)
 
     spent = {
         "venue": median_seconds(venue, lambda: new_venue(market, ASSUMED), runs),
         "backtest": median_seconds(whole, lambda: Scripted(market.chain.instrument.id, orders), runs),
+        "compiled": median_seconds(whole, lambda: CompiledScript(orders), runs),
     }
     for what, seconds in spent.items():
         name, rate = f"{market.chain.name}, {often}: {what}", events / seconds / 1e6
@@ -102,11 +105,15 @@ def _peers(market: Market, orders: Rows, runs: int) -> dict[str, float]:
 
 
 def _check(market: Market, orders: Rows) -> None:
-    """The venue alone and the whole backtest have the same fills."""
-    strategy = Scripted(market.chain.instrument.id, orders)
-    found = backtest_fills(backtest(market, market.tape(), strategy, ASSUMED), strategy)
-    if not np.array_equal(found, venue_fills(market, orders, ASSUMED)):
-        raise SystemExit(f"{market.chain.name}: the backtest has other fills than the venue")
+    """The venue alone and both backtests have the same fills, both backtests the same values of the account."""
+    values = []
+    for strategy in (Scripted(market.chain.instrument.id, orders), CompiledScript(orders)):
+        result = backtest(market, market.tape(), strategy, ASSUMED)
+        values.append(result.equity)
+        if not np.array_equal(backtest_fills(result, strategy), venue_fills(market, orders, ASSUMED)):
+            raise SystemExit(f"{market.chain.name}: the backtest has other fills than the venue")
+    if values[0] != values[1]:
+        raise SystemExit(f"{market.chain.name}: the compiled strategy's account has other values")
 
 
 def _account(reports: Reports) -> tuple[float, float, float]:

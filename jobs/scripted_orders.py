@@ -1,12 +1,14 @@
 """Scripted orders on a recorded chain, and their way through our simulated venue and through a whole backtest."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from book_peers import loaded
 from chains import Chain
 from numpy.typing import NDArray
 
+from msray.backtest.compiled import Act, CompiledStrategy, Why, decision
 from msray.backtest.config import MS, BacktestConfig, LatencyConfig, QueueConfig, RiskConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.exchange import Reports, SimulatedVenue
@@ -19,6 +21,7 @@ Rows = NDArray[np.int64]
 FOREVER_NS = 2**62 - 1
 
 AT_NS, ORDER_ID, IS_CANCEL, SIDE, KIND, TICK, SIZE = range(7)
+WIDTH = 7
 """Columns of scripted orders: local time, number, whether it is the cancel of that number, and what the order is."""
 FILL_ID, FILL_NS, FILL_TICK, FILL_SIZE, FILL_IS_MAKER = range(5)
 """Columns of fills: one row for what an order traded at one exchange time, at the price of the last."""
@@ -193,6 +196,42 @@ class Scripted(Strategy):
         self._sent[number], self.numbers[placed] = placed, number
 
 
+@decision
+def _send_next(told: Any, values: Any, words: Any, reals: Any, asks: Any) -> int:
+    """Send the script's next row at its time; ``words``: how many were sent, then the rows."""
+    sent, count = words[0], 0
+    row = 1 + WIDTH * sent
+    if told.why == Why.TIME:
+        ask = asks[0]
+        ask.what = Act.CANCEL if words[row + IS_CANCEL] else Act.PLACE
+        ask.token, ask.side, ask.kind = words[row + ORDER_ID], words[row + SIDE], words[row + KIND]
+        ask.tick, ask.size = words[row + TICK], words[row + SIZE]
+        words[0] += 1
+        row += WIDTH
+        count = 1
+    elif told.why != Why.START:
+        return 0
+    if row < len(words):
+        asks[count].what, asks[count].token, asks[count].at_ns = Act.WAKE, 0, words[row + AT_NS]
+        count += 1
+    return count
+
+
+class CompiledScript(CompiledStrategy):
+    """The same as :class:`Scripted`, but compiled.
+
+    Attributes
+    ----------
+    numbers
+        The script's number of each of the desk's.
+    """
+
+    def __init__(self, orders: Rows) -> None:
+        super().__init__(_send_next, words=np.concatenate([[0], orders.ravel()]))
+        placed = orders[orders[:, IS_CANCEL] == 0, ORDER_ID]
+        self.numbers = dict(enumerate(placed.tolist(), 1))
+
+
 def backtest(market: Market, tape: Tape, strategy: Strategy, assumed: Assumed) -> BacktestResult:
     """A backtest whose limits let everything pass."""
     risk = RiskConfig(
@@ -216,7 +255,7 @@ def backtest(market: Market, tape: Tape, strategy: Strategy, assumed: Assumed) -
     return BacktestingEngine(config, strategy).run([tape])
 
 
-def backtest_fills(result: BacktestResult, strategy: Scripted) -> Rows:
+def backtest_fills(result: BacktestResult, strategy: Scripted | CompiledScript) -> Rows:
     """Fills of a backtest, by the script's numbers."""
     tick = result.instruments[0].exact_price(1)
     rows = [(strategy.numbers[f.order_id], f.exchange_ns, f.price // tick, f.size, f.is_maker) for f in result.fills]

@@ -15,6 +15,7 @@ _WHERE = {
     "BacktestingEngine": "msray.backtest.engine",
     "DataStreamer": "msray.feeds.stream",
     "FeatureEngineering": "msray.features.engineering",
+    "HyperparameterOptimizer": "msray.on_ray.tuning",
     "OrderBookParser": "msray.venues.parser",
     "PortfolioManager": "msray.backtest.portfolio",
     "PredictionEngine": "msray.prediction.engine",

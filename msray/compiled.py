@@ -46,5 +46,15 @@ def kernel(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def typed_kernel(signature: Any) -> Callable[[F], F]:
+    """As :func:`kernel`, for one signature: what the function is given as a function, it calls by its address."""
+
+    def compile_for(function: F) -> F:
+        _settings.CACHE_DIR = str(_FOLDER)
+        return cast(F, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+
+    return compile_for
+
+
 _settings: Any = config
 _FOLDER = _cache_folder()

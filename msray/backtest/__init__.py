@@ -9,6 +9,7 @@ from msray.backtest.config import BacktestConfig
 from msray.faces import lazily
 
 if TYPE_CHECKING:
+    from msray.backtest.compiled import Act, CompiledStrategy, Why, decision
     from msray.backtest.engine import BacktestingEngine
     from msray.backtest.folds import cut_time, span_of, utc_days
     from msray.backtest.follower import SignalFollower
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUP_S",
     "STRATEGIES",
+    "Act",
     "Answer",
     "BacktestConfig",
     "BacktestReport",
@@ -49,6 +51,7 @@ __all__ = [
     "BacktestingEngine",
     "Cell",
     "CellResult",
+    "CompiledStrategy",
     "Desk",
     "Group",
     "Keep",
@@ -68,10 +71,12 @@ __all__ = [
     "TapeRecorder",
     "TickBacktest",
     "Trade",
+    "Why",
     "backtest",
     "backtest_ticks",
     "check_queue",
     "cut_time",
+    "decision",
     "grid_digest",
     "make_cells",
     "make_groups",
@@ -87,6 +92,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "compiled": ("Act", "CompiledStrategy", "Why", "decision"),
     "engine": ("BacktestingEngine",),
     "folds": ("cut_time", "span_of", "utc_days"),
     "follower": ("SignalFollower",),

@@ -11,7 +11,7 @@ inverse     flow + n c / p         flow m - n c              coins; a contract s
 ==========  =====================  ========================  ==================================
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msray.market import PRICE_DECIMALS, Instrument
 
@@ -65,6 +65,12 @@ class Account:
     cost: int = 0
     fees: int = 0
     funding: int = 0
+    _units: int = field(init=False, repr=False, compare=False)
+    _unit_value: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._units = 10**self.instrument.size_decimals
+        self._unit_value = _MONEY // _PRICE // self._units
 
     @property
     def flow(self) -> int:
@@ -78,10 +84,9 @@ class Account:
 
     def value(self, size: int, price: int) -> int:
         """Quote money that a size is worth at a price of ``10**-18``; for an inverse future the same at every price."""
-        units: int = 10**self.instrument.size_decimals
         if self.contract:
-            return size * self.contract // units
-        return size * price * (_MONEY // _PRICE // units)
+            return size * self.contract // self._units
+        return size * price * self._unit_value
 
     def worth(self, mark: int) -> int:
         """Quote money that everything here is worth at a mark of ``10**-18``."""

@@ -13,9 +13,14 @@ class Kind(IntEnum):
     ANSWER = 0
     FUNDING = 1
     TOUCH = 2
-    TIME = 3
-    SAMPLE = 4
-    SIGNAL = 5
+    ROW = 3
+    TIME = 4
+    VALUE = 5
+    SIGNAL = 6
+
+
+Moment = tuple[int, Kind]
+NEVER: Moment = (NEVER_NS, Kind.SIGNAL)
 
 
 class Entry(NamedTuple):
@@ -66,6 +71,26 @@ class Agenda:
     def next_ns(self) -> int:
         """When the next thing is known; :data:`NEVER_NS` if there is none."""
         return self._heap[0].at_ns if self._heap else NEVER_NS
+
+    @property
+    def next(self) -> Moment:
+        """When the next thing is known, and what kind it is of."""
+        return self._heap[0][:2] if self._heap else NEVER
+
+    def next_beside(self, kind: Kind) -> int:
+        """When the next thing of another kind is known; :data:`NEVER_NS` if there is none."""
+        return min((entry.at_ns for entry in self._heap if entry.kind is not kind), default=NEVER_NS)
+
+    def count(self, kind: Kind) -> int:
+        """How many things of a kind are written here."""
+        return sum(entry.kind is kind for entry in self._heap)
+
+    def take(self, kind: Kind) -> list[Entry]:
+        """All things of a kind, in order, which are taken off."""
+        found = sorted(entry for entry in self._heap if entry.kind is kind)
+        self._heap = [entry for entry in self._heap if entry.kind is not kind]
+        heapq.heapify(self._heap)
+        return found
 
     def pop(self) -> Entry:
         """The next thing, which is taken off."""

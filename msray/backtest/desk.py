@@ -16,22 +16,32 @@ from msray.backtest.quotes import Quote, Quotes
 from msray.backtest.risk import Exposure, Refusal, RiskManager
 from msray.backtest.strategy import Answer
 from msray.errors import UnknownNameError
-from msray.market import Fill, Instrument, OrderKind, Side
+from msray.market import Fill, Instrument, OrderKind, ReportKind, Side
 
 
 @dataclass(slots=True)
 class Market:
-    """One instrument: its venue, and what we know of it."""
+    """One instrument: its venue, and what we know of it.
+
+    Attributes
+    ----------
+    answered_ns, row_ns
+        When we learned of the last answer, and of the last row that the strategy was told of.
+    asked
+        Sum over its open orders, by side.
+    """
 
     instrument: Instrument
     venue: SimulatedVenue
     prints: PrintQueue
     quotes: Quotes = field(default_factory=Quotes)
     answered_ns: int = 0
+    row_ns: int = -1
+    asked: list[int] = field(default_factory=lambda: [0, 0])
 
 
 @dataclass(slots=True)
-class _Order:
+class Order:
     """An order that may still be open.
 
     Attributes
@@ -81,18 +91,19 @@ class TradingDesk:
         self.risk = RiskManager(config.risk)
         self.markets: dict[str, Market] = {}
         self.fills: list[Fill] = []
-        self.answers: Counter[str] = Counter()
+        self.answers: Counter[ReportKind] = Counter()
         self.sent = 0
         self._config, self._latency, self._agenda = config, latency, agenda
         self._now_ns = 0
-        self._orders: dict[int, _Order] = {}
+        self._orders: dict[int, Order] = {}
         self._watches: dict[int, _Watch] = {}
 
     def add(self, instrument: Instrument) -> Market:
         """Trade an instrument; Binance's COIN-M futures are inverse, everything else is linear."""
         contract = self._config.contract_size if instrument.venue == "binance_coinm" else 0.0
         self.portfolio.add(instrument, contract)
-        market = Market(instrument, SimulatedVenue(instrument, self._config.queue), PrintQueue(instrument))
+        venue = SimulatedVenue(instrument, self._config.queue, patience_ns=self._latency.least_response_ns)
+        market = Market(instrument, venue, PrintQueue(instrument))
         self.markets[instrument.id] = market
         return market
 
@@ -101,20 +112,20 @@ class TradingDesk:
         self._now_ns = max(self._now_ns, now_ns)
         for market in self.markets.values():
             if market.quotes.go_to(self._now_ns):
-                quote = market.quotes.last
-                if quote is not None:
-                    self.portfolio.mark(market.instrument.id, quote.mid_price)
+                self.portfolio.mark(market.instrument.id, market.quotes.mid_price)
 
     def book(self, answer: Answer) -> None:
         """The venue's answer to an order has come."""
-        self.answers[answer.kind.name.lower()] += 1
+        self.answers[answer.kind] += 1
         order = self._orders.get(answer.order_id)
         if answer.fill is not None:
             self.fills.append(answer.fill)
             self.portfolio.apply(answer.fill, order.reason if order else "")
         if order is not None:
-            order.left = order.asked = answer.left
+            order.left = answer.left
+            self._ask(order, answer.left)
             if answer.is_over:
+                self._ask(order, 0)
                 del self._orders[answer.order_id]
 
     def look(self, instrument: str) -> None:
@@ -139,6 +150,11 @@ class TradingDesk:
             and self.portfolio.is_flat
             and all(market.venue.is_idle for market in self.markets.values())
         )
+
+    @property
+    def orders(self) -> dict[int, Order]:
+        """Those that may be open, by number."""
+        return self._orders
 
     @property
     def now_ns(self) -> int:
@@ -202,7 +218,8 @@ class TradingDesk:
             return refusal
         number = self.sent + 1
         market.venue.place(self._arrival_ns(), number, side, kind, self._venue_tick(market, tick), size)
-        self._orders[number] = _Order(market, side, kind, size, size, reason)
+        self._orders[number] = Order(market, side, kind, size, size, reason)
+        market.asked[side] += size
         self.sent = number
         return number
 
@@ -219,7 +236,7 @@ class TradingDesk:
             return Refusal("unknown_order", f"order {order_id} is not open")
         refusal = self._refused(order.market, order.side, size - order.asked, replaced=1)
         if refusal is None:
-            order.asked = max(order.asked, size)
+            self._ask(order, max(order.asked, size))
             tick = self._venue_tick(order.market, tick)
             order.market.venue.replace(self._arrival_ns(), order_id, order.kind, tick, size)
         return refusal
@@ -243,6 +260,11 @@ class TradingDesk:
             watch.is_found = True
             self._agenda.write(max(at_ns, self._now_ns), Kind.TOUCH, watch)
 
+    @staticmethod
+    def _ask(order: Order, size: int) -> None:
+        order.market.asked[order.side] += size - order.asked
+        order.asked = size
+
     def _market(self, instrument: str) -> Market:
         if instrument not in self.markets:
             raise UnknownNameError("instrument", instrument, self.markets)
@@ -253,6 +275,8 @@ class TradingDesk:
         if market.venue.is_idle:
             market.venue.advance(self._now_ns)  # an idle venue stays behind; here nothing can happen that is reported
         known = market.quotes.instrument or market.instrument
+        if known is market.venue.instrument:
+            return tick
         return tick * (known.exact_price(1) // market.venue.instrument.exact_price(1))
 
     def _arrival_ns(self) -> int:
@@ -262,14 +286,13 @@ class TradingDesk:
         """Why so much more of a side may not be asked for: all that is open on that side counts as traded."""
         name, portfolio = market.instrument.id, self.portfolio
         held = portfolio.position(name)
-        pending = sum(o.asked for o in self._orders.values() if o.market is market and o.side is side)
         before = portfolio.value(name, held)
         return self.risk.check(
             Exposure(
                 equity=portfolio.equity,
                 order_value=portfolio.value(name, max(size, 0)),
                 position_before=before,
-                position_after=portfolio.value(name, held + side.sign * (pending + size)),
+                position_after=portfolio.value(name, held + side.sign * (market.asked[side] + size)),
                 others=portfolio.exposure - abs(before),
                 open_orders=len(self._orders) - replaced,
             ),

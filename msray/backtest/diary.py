@@ -66,7 +66,7 @@ class _Witness(Strategy):
     """A strategy at a watched desk."""
 
     def __init__(self, strategy: Strategy, diary: list[Entry]) -> None:
-        self.columns = strategy.columns
+        self.columns, self.wants_rows, self.wants_prints = strategy.columns, strategy.wants_rows, strategy.wants_prints
         self._strategy, self._diary = strategy, diary
 
     def on_start(self, desk: Desk) -> None:
@@ -85,6 +85,9 @@ class _Witness(Strategy):
 
     def on_time(self, token: int, desk: Desk) -> None:
         self._strategy.on_time(token, self._watched(desk))
+
+    def on_row(self, instrument: str, desk: Desk) -> None:
+        self._strategy.on_row(instrument, self._watched(desk))
 
     def on_touch(self, token: int, desk: Desk) -> None:
         self._strategy.on_touch(token, self._watched(desk))

@@ -10,20 +10,21 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from msray.backtest.agenda import NEVER_NS, Agenda, Entry, Kind
+from msray.backtest.agenda import NEVER, NEVER_NS, Agenda, Entry, Kind, Moment
 from msray.backtest.config import SECOND, BacktestConfig, FundingRate, check_funding
 from msray.backtest.desk import Market, TradingDesk
 from msray.backtest.exchange import Reports
+from msray.backtest.lane import Lane, make_lane
 from msray.backtest.latency import Latency, latency_of
 from msray.backtest.queue import check_queue, check_tapes
-from msray.backtest.result import BacktestResult, EquityPoint
+from msray.backtest.result import BacktestResult
 from msray.backtest.strategy import Answer, Strategy
 from msray.backtest.tape import Tape, TwoClocks, check_clocks
+from msray.backtest.valuation import Valuation
 from msray.features import column
 from msray.market import GAP, Fill, Instrument, ReportKind, Side, Signal
 
-SAMPLE_NS = SECOND
-"""While something is held, the account is valued, and the limits of loss are watched, this often."""
+_SIDES, _REPORT_KINDS = tuple(Side), tuple(ReportKind)
 
 
 class BacktestingEngine:
@@ -57,8 +58,8 @@ class BacktestingEngine:
         self._columns = [column(name) for name in strategy.columns]
         self._clocks: dict[str, TwoClocks] = {}
         self._signals: deque[Signal] = deque(maxlen=history)
-        self._equity: deque[EquityPoint] = deque(maxlen=history)
-        self._is_sampling = False
+        self._valuation = Valuation(self.desk, history)
+        self._lane: Lane | None = None
         self._is_started = False
         for payment in config.funding:
             self._agenda.write(payment.at_ns, Kind.FUNDING, payment)
@@ -137,7 +138,8 @@ class BacktestingEngine:
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing more will happen, whatever is fed, as long as it holds no signal."""
-        return self.desk.is_at_rest and self._agenda.expects_nothing
+        is_watching = self.strategy.wants_rows or self._valuation.next_ns < NEVER_NS
+        return self.desk.is_at_rest and self._agenda.expects_nothing and not is_watching
 
     def finish(self) -> BacktestResult:
         """Run to the end of all that was fed; what is held then is valued at its last mid."""
@@ -148,7 +150,7 @@ class BacktestingEngine:
             entry = self._agenda.pop()
             if isinstance(entry.what, Answer):
                 self.desk.book(entry.what)
-        self._sample()
+        self._halt_if(self._valuation.take())
         desk = self.desk
         return BacktestResult(
             config=self.config,
@@ -156,9 +158,9 @@ class BacktestingEngine:
             signals=tuple(self._signals),
             fills=tuple(desk.fills),
             trades=tuple(desk.portfolio.trades),
-            equity=tuple(self._equity),
+            equity=tuple(self._valuation.points),
             accounts=dict(desk.portfolio.accounts),
-            answers=dict(desk.answers),
+            answers={kind.name.lower(): count for kind, count in desk.answers.items()},
             refusals=dict(desk.risk.refusals),
             halted=desk.risk.halted,
             orders=desk.sent,
@@ -169,13 +171,42 @@ class BacktestingEngine:
         if not self._is_started:
             self._is_started = True
             self.strategy.on_start(self.desk)
+            self._lane = make_lane(self.strategy, self._latency, self.desk, self._agenda, self._valuation)
         while True:
-            wake_ns = self._agenda.next_ns
-            if self._plays_on(min(wake_ns, until_ns)):
+            if self._lane is not None:
+                self._hear(self._lane.market, self._lane.go_to(until_ns))
+            known = min(self._agenda.next, self._next_row)
+            self._valuation.look_ahead(min(known[0] - 1, until_ns))
+            at_ns, kind = min(known, (self._valuation.due_ns, Kind.VALUE))
+            if self._plays_on(min(at_ns, until_ns)):
                 continue
-            if wake_ns > until_ns:
+            self._valuation.go_to(min(at_ns - 1, until_ns))
+            if at_ns > until_ns:
                 return
-            self._take(self._agenda.pop())
+            if kind is Kind.VALUE:
+                self.desk.go_to(at_ns)
+                self._halt_if(self._valuation.take_due())
+            elif kind is Kind.ROW:
+                self._take_row(at_ns)
+            else:
+                self._take(self._agenda.pop())
+
+    @property
+    def _next_row(self) -> Moment:
+        """When the next row is known that the strategy was not told of, if it wants to be."""
+        if not self.strategy.wants_rows:
+            return NEVER
+        rows = [market.quotes.row_after(market.row_ns) for market in self.desk.markets.values()]
+        return min(rows, default=NEVER_NS), Kind.ROW
+
+    def _take_row(self, at_ns: int) -> None:
+        """New rows have become known."""
+        self.desk.go_to(at_ns)
+        for name, market in self.desk.markets.items():
+            if market.quotes.row_after(market.row_ns) == at_ns:
+                market.row_ns = at_ns
+                self.strategy.on_row(name, self.desk)
+                return
 
     def _plays_on(self, until_ns: int) -> bool:
         """Let the venues go on to an exchange time, or to the next thing that we must hear of; says which it was.
@@ -199,22 +230,23 @@ class BacktestingEngine:
     def _hear(self, market: Market, reports: Reports) -> None:
         """Something happened to orders: we shall learn of it."""
         instrument = market.venue.instrument
+        name, unit = instrument.id, instrument.exact_price(1)
         for at_ns, order_id, size, left, tick, number, side, is_maker, _ in reports.tolist():
             # Answers come over one connection: none overtakes another.
             market.answered_ns = max(market.answered_ns, at_ns + self._latency.response_ns(at_ns))
-            kind, fill = ReportKind(number), None
+            kind, fill = _REPORT_KINDS[number], None
             if kind is ReportKind.FILLED:
                 fill = Fill(
-                    instrument=instrument.id,
+                    instrument=name,
                     order_id=order_id,
-                    side=Side(side),
-                    price=instrument.exact_price(tick),
+                    side=_SIDES[side],
+                    price=tick * unit,
                     size=size,
                     is_maker=bool(is_maker),
                     exchange_ns=at_ns,
                     local_ns=market.answered_ns,
                 )
-            answer = Answer(instrument=instrument.id, order_id=order_id, kind=kind, left=left, fill=fill)
+            answer = Answer(instrument=name, order_id=order_id, kind=kind, left=left, fill=fill)
             self._agenda.write(market.answered_ns, Kind.ANSWER, answer)
 
     def _take(self, entry: Entry) -> None:
@@ -224,16 +256,14 @@ class BacktestingEngine:
         if isinstance(what, Answer):
             desk.book(what)
             if what.fill is not None:
-                self._sample()
+                self._halt_if(self._valuation.take())
             self.strategy.on_answer(what, desk)
         elif isinstance(what, Signal):
             self._signals.append(what)
             self.strategy.on_signal(what, desk)
         elif isinstance(what, FundingRate):
+            self._valuation.forget()
             desk.portfolio.pay_funding(what.instrument, what.rate)
-        elif entry.kind is Kind.SAMPLE:
-            self._is_sampling = False
-            self._sample()
         elif entry.kind is Kind.TOUCH:
             token = desk.touched(what)
             if token is not None:
@@ -241,12 +271,6 @@ class BacktestingEngine:
         elif isinstance(what, int):
             self.strategy.on_time(what, desk)
 
-    def _sample(self) -> None:
-        """Value the account, end trading if it lost too much, and come again while something is held."""
-        now_ns, equity = self.desk.now_ns, self.desk.equity
-        self._equity.append(EquityPoint(now_ns, equity))
-        if self.desk.risk.observe(equity, now_ns) is not None:
+    def _halt_if(self, is_halted: bool) -> None:
+        if is_halted:
             self.strategy.on_halt(self.desk)
-        if not self._is_sampling and not self.desk.portfolio.is_flat:
-            self._is_sampling = True
-            self._agenda.write(now_ns + SAMPLE_NS, Kind.SAMPLE, None)

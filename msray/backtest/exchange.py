@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from msray.market import (
     REPORT,
     SNAPSHOT,
     Instrument,
+    Levels,
+    Messages,
     OrderKind,
     Records,
     Side,
@@ -42,6 +45,30 @@ class _Batch:
     at: int = 0
 
 
+class VenueState(NamedTuple):
+    """A venue as a kernel plays it on.
+
+    Attributes
+    ----------
+    desk, ladder
+        The trader's arena and the recorded book's.
+    messages, levels, exchange_ns
+        The recording's piece that is played.
+    at
+        Its first message that has not been taken.
+    reports
+        Where the kernel writes what happens.
+    """
+
+    desk: NDArray[np.int64]
+    ladder: NDArray[np.int64]
+    messages: Messages
+    levels: Levels
+    exchange_ns: NDArray[np.int64]
+    at: int
+    reports: Reports
+
+
 class SimulatedVenue:
     """A matching engine that replays a recorded book beside the orders sent to it.
 
@@ -52,28 +79,49 @@ class SimulatedVenue:
     queue
         Where resting orders stand.
     stops_at_reports
-        Whether :meth:`advance` returns as soon as something happened to an order, so that its owner may react.
+        Whether :meth:`advance` returns when something happened to an order, so that its owner may react.
+    patience_ns
+        So long after the first of such reports it plays on, because its owner learns of it no sooner.
 
     Notes
     -----
     What fills what: ``backtest/kernels.py``. Levels beyond the covered range are never traded against.
+
+    Attributes
+    ----------
+    book
+        The recorded one.
+    is_idle
+        Whether no order rests here or is on its way: nothing can happen that anybody has to be told.
+    newest_ns
+        Exchange time of the newest message that was handed over.
+    last_arrival_ns
+        Exchange time at which the last thing that was sent arrives.
     """
 
     def __init__(
-        self, instrument: Instrument, queue: QueueConfig | None = None, *, stops_at_reports: bool = True
+        self,
+        instrument: Instrument,
+        queue: QueueConfig | None = None,
+        *,
+        stops_at_reports: bool = True,
+        patience_ns: int = 0,
     ) -> None:
         queue = queue or QueueConfig()
         self.instrument = instrument
         self.book = L2Book(instrument)
+        self.is_idle = True
         self.newest_ns = 0
+        self._played_ns = -1
         self._batches: deque[_Batch] = deque()
-        self._last_arrival_ns = 0
+        self.last_arrival_ns = 0
         self._reports = np.zeros(_REPORTS, REPORT)
         self._desk = _empty_desk(_FIRST_ORDERS, _FIRST_ORDERS, 2 * d.MOST_SWEPT)
         self._desk[d.QUEUE] = _MODELS[queue.model]
         self._desk[d.QUEUE_POWER] = round(queue.power * 1000)
         self._desk[d.SIZE_UNIT] = 10**instrument.size_decimals
         self._desk[d.STOPS_AT_REPORTS] = stops_at_reports
+        self._desk[d.PATIENCE] = patience_ns
 
     @property
     def now_ns(self) -> int:
@@ -84,11 +132,6 @@ class SimulatedVenue:
     def is_synced(self) -> bool:
         """Whether the recording knows the book."""
         return bool(self._desk[d.IS_SYNCED])
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no order rests here or is on its way: nothing can happen that anybody has to be told."""
-        return bool(self._desk[d.ORDERS] == 0 and self._desk[d.SENT_LAST] == 0)
 
     def feed(self, records: Records, exchange_ns: NDArray[np.int64]) -> None:
         """Hand over the next piece of the recording; :meth:`advance` plays it.
@@ -104,6 +147,7 @@ class SimulatedVenue:
             return
         self._batches.append(_Batch(records.read_only(), exchange_ns))
         self.newest_ns = int(exchange_ns[-1])
+        self._played_ns = -1
 
     def place(self, arrival_ns: int, order_id: int, side: Side, kind: OrderKind, tick: int, size: int) -> None:
         """Send an order that arrives then, or right after what was sent before, if that is later.
@@ -154,8 +198,10 @@ class SimulatedVenue:
         -------
         Reports
             ``REPORT`` rows of what happened to orders, in order. If there are any and ``stops_at_reports``, the venue
-            stands at the last of them: call again.
+            may stand before ``until_ns``: call again.
         """
+        if until_ns <= self._played_ns:
+            return _NO_REPORTS
         while True:
             batches = len(self._batches)
             stop = self._step(until_ns)
@@ -163,11 +209,50 @@ class SimulatedVenue:
                 break
             if stop == d.REPORTS_FULL:
                 self._reports = np.concatenate([self._reports, np.zeros_like(self._reports)])
-        count = int(self._desk[d.REPORTS])
+        return self._reported(until_ns if stop == d.DONE else -1)
+
+    @property
+    def state(self) -> VenueState:
+        """For a kernel that plays on in place of :meth:`advance`; :meth:`resume` must follow."""
+        batch = self._first
+        records = batch.records
+        return VenueState(
+            self._desk, self.book.arena, records.messages, records.levels, batch.exchange_ns, batch.at, self._reports
+        )
+
+    @property
+    def piece_ns(self) -> int:
+        """Exchange time up to which :attr:`state` may be played."""
+        return int(self._first.exchange_ns[-1]) - 1 if len(self._batches) > 1 else d.NEVER
+
+    def resume(self, at: int, last_arrival_ns: int, taken: int) -> Reports:
+        """Go on from where a kernel has brought :attr:`state`.
+
+        Parameters
+        ----------
+        at
+            First message that has not been taken.
+        last_arrival_ns
+            Of all that was sent.
+        taken
+            Number of reports that are known already; the others are returned.
+        """
+        self._first.at, self.last_arrival_ns = at, last_arrival_ns
+        self._desk[d.STOPS_AT_REPORTS] = 1
+        return self._reported(-1)[taken:]
+
+    def _reported(self, played_ns: int) -> Reports:
+        """What happened since the last time, when all was played up to a time; -1: nobody knows up to when."""
+        header = self._desk[: d.HEADER].tolist()
+        self.is_idle = header[d.ORDERS] == header[d.SENT_LAST] == 0
+        count = header[d.REPORTS]
         if count == 0:
+            self._played_ns = played_ns
             return _NO_REPORTS  # a copy of nothing takes longer than a quiet step
         self._desk[d.REPORTS] = 0
-        return self._reports[:count].copy()
+        reports = self._reports[:count].copy()
+        self._played_ns = min(played_ns, reports.item(0)[0] + header[d.PATIENCE])
+        return reports
 
     @property
     def _first(self) -> _Batch:
@@ -179,10 +264,11 @@ class SimulatedVenue:
 
     def _step(self, until_ns: int) -> int:
         """One call of the kernel, and what it asks for."""
-        desk, arrivals_ns = self._desk, until_ns
+        desk, batch = self._desk, self._first
+        records, last_ns, arrivals_ns = batch.records, until_ns, until_ns
         if len(self._batches) > 1:  # of one instant, messages come before arrivals: also those of the next batch
+            last_ns = self._horizon(until_ns)
             arrivals_ns = min(until_ns, int(self._batches[1].exchange_ns[0]) - 1)
-        batch, records = self._first, self._first.records
         batch.at = int(
             k.advance(
                 desk,
@@ -191,7 +277,7 @@ class SimulatedVenue:
                 records.levels,
                 batch.exchange_ns,
                 batch.at,
-                self._horizon(until_ns),
+                last_ns,
                 arrivals_ns,
                 self._reports,
             )
@@ -204,9 +290,11 @@ class SimulatedVenue:
             self._grow(2 * int(desk[d.ORDER_CAPACITY]), int(desk[d.SENT_CAPACITY]), 2 * int(desk[d.TAKEN_CAPACITY]))
         elif stop == d.SPECIAL:
             reported = int(desk[d.REPORTS])
+            if reported and desk[d.PATIENCE] and records.messages["kind"][batch.at] == REGRID:
+                return d.REPORTED  # what has been reported is in ticks of the grid that ends here
             self._take(records, batch.at)
             batch.at += 1
-            if desk[d.REPORTS] > reported and desk[d.STOPS_AT_REPORTS]:
+            if desk[d.REPORTS] > reported and desk[d.STOPS_AT_REPORTS] and not desk[d.PATIENCE]:
                 stop = d.REPORTED
         if len(self._batches) > 1 and batch.at == len(records):
             self._batches.popleft()
@@ -247,18 +335,22 @@ class SimulatedVenue:
 
     def _send(self, arrival_ns: int, action: int, order_id: int, side: int, kind: int, tick: int, size: int) -> None:
         desk = self._desk
-        first, last, at = int(desk[d.SENT_FIRST]), int(desk[d.SENT_LAST]), int(desk[d.SENT_AT])
-        if last == desk[d.SENT_CAPACITY] and first > 0:  # forget what has arrived
+        first, last, at, capacity = desk[d.SENT_FIRST : d.SENT_CAPACITY + 1].tolist()
+        if last == capacity and first > 0:  # forget what has arrived
             waiting = desk[at + first * d.SENT_WORDS : at + last * d.SENT_WORDS].copy()
             desk[at : at + len(waiting)] = waiting
-            desk[d.SENT_FIRST], desk[d.SENT_LAST] = 0, last - first
-        elif last == desk[d.SENT_CAPACITY]:
-            self._grow(int(desk[d.ORDER_CAPACITY]), 2 * int(desk[d.SENT_CAPACITY]), int(desk[d.TAKEN_CAPACITY]))
+            last -= first
+            desk[d.SENT_FIRST] = 0
+        elif last == capacity:
+            self._grow(int(desk[d.ORDER_CAPACITY]), 2 * capacity, int(desk[d.TAKEN_CAPACITY]))
             desk = self._desk
-        self._last_arrival_ns = max(self._last_arrival_ns, arrival_ns)
-        s = int(desk[d.SENT_AT] + desk[d.SENT_LAST] * d.SENT_WORDS)
-        desk[s : s + 7] = self._last_arrival_ns, action, order_id, side, tick, size, kind
-        desk[d.SENT_LAST] += 1
+            at = int(desk[d.SENT_AT])
+        self.last_arrival_ns = max(self.last_arrival_ns, arrival_ns)
+        s = at + last * d.SENT_WORDS
+        desk[s : s + 7] = self.last_arrival_ns, action, order_id, side, tick, size, kind
+        desk[d.SENT_LAST] = last + 1
+        self.is_idle = False
+        self._played_ns = min(self._played_ns, self.last_arrival_ns - 1)
 
     def _grow(self, orders: int, sent: int, taken: int) -> None:
         old, new = self._desk, _empty_desk(orders, sent, taken)

@@ -259,13 +259,18 @@ def advance(
         ``REPORT`` rows; ``desk[REPORTS]`` counts them.
 
     Returns the first message that has not been taken; ``desk[STOP]`` says why it is not beyond ``until_ns``: DONE
-    (nothing is left up to then), REPORTED (something happened to an order, and the caller wants to be told at once), or
-    what the caller has to do before it calls again. A message and an arrival at one instant: the message comes first.
+    (nothing is left up to then, or up to so long after the first report as the caller has patience), REPORTED
+    (something happened to an order, and the caller wants to be told at once), or what the caller has to do before it
+    calls again. A message and an arrival at one instant: the message comes first.
     """
     m = begin
     n = messages.shape[0]
     room = reports.shape[0] - desk[d.ORDER_CAPACITY] - d.MOST_SWEPT - 8
     stop = d.DONE
+    stops = desk[d.STOPS_AT_REPORTS] == 1
+    patience = desk[d.PATIENCE]
+    if stops and desk[d.REPORTS] > 0:
+        until_ns = min(until_ns, reports[0].at_ns + patience)
     while True:
         arrival_ns = d.NEVER
         if desk[d.SENT_FIRST] < desk[d.SENT_LAST]:
@@ -282,9 +287,12 @@ def advance(
             m += 1
             if desk[d.REPORTS] != reported:
                 reported = desk[d.REPORTS]
-                if desk[d.STOPS_AT_REPORTS] == 1:
-                    stop = d.REPORTED
-                    break
+                if stops:
+                    if patience == 0:
+                        stop = d.REPORTED
+                        break
+                    until_ns = min(until_ns, reports[0].at_ns + patience)
+                    last_ns = min(last_ns, until_ns)
         if stop != d.DONE:
             break
         if reported > room:
@@ -296,9 +304,11 @@ def advance(
             stop = d.DESK_FULL
             break
         _receive(desk, ladder, reports)
-        if desk[d.STOPS_AT_REPORTS] == 1:
-            stop = d.REPORTED
-            break
+        if stops:
+            if patience == 0:
+                stop = d.REPORTED
+                break
+            until_ns = min(until_ns, reports[0].at_ns + patience)
     desk[d.STOP] = stop
     return m
 

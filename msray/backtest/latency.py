@@ -13,6 +13,11 @@ from msray.errors import UsageError
 class Latency(Protocol):
     """Delays of both ways, in nanoseconds, never negative; asked once for each order and each answer, in order."""
 
+    @property
+    def least_response_ns(self) -> int:
+        """No answer comes sooner than so long after what it tells of."""
+        ...
+
     def entry_ns(self, sent_ns: int) -> int:
         """From sending at this local time to the arrival at the venue."""
         ...
@@ -36,6 +41,11 @@ class ConstantLatency:
             if value < 0:
                 raise UsageError(f"{name} must not be negative, got {value}")
         self._entry_ns, self._response_ns = entry_ns, response_ns
+
+    @property
+    def least_response_ns(self) -> int:
+        """See :class:`Latency`."""
+        return self._response_ns
 
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""
@@ -64,6 +74,11 @@ class JitteredLatency:
         self._jitter_ns = jitter_ns
         self._rng = rng
 
+    @property
+    def least_response_ns(self) -> int:
+        """See :class:`Latency`."""
+        return self._least.least_response_ns
+
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""
         return self._least.entry_ns(sent_ns) + int(self._rng.exponential(self._jitter_ns))
@@ -87,6 +102,13 @@ class RecordedLatency:
     def __init__(self, log: LatencyLog) -> None:
         self._entry = _Curve(log.sent_ns, log.entry_ns)
         self._response = _Curve(log.sent_ns + log.entry_ns, log.response_ns)
+        # What is interpolated may be rounded down.
+        self._least_response_ns = max(int(log.response_ns.min()) - 1, 0)
+
+    @property
+    def least_response_ns(self) -> int:
+        """See :class:`Latency`."""
+        return self._least_response_ns
 
     def entry_ns(self, sent_ns: int) -> int:
         """See :meth:`Latency.entry_ns`."""

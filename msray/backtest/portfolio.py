@@ -1,6 +1,7 @@
 """``PortfolioManager``: cash and positions of one account, moved by fills, fees and funding only."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msray.backtest.account import Account, as_float, money
@@ -93,6 +94,11 @@ class PortfolioManager:
         self._open: dict[str, _OpenTrade] = {}
         self._marks: dict[str, int] = {}
 
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Fees of trades that take and that provide liquidity, as they are booked: fractions of a trade's value."""
+        return self._rates[False] / 1e9, self._rates[True] / 1e9
+
     def add(self, instrument: Instrument, contract_size: float = 0.0) -> None:
         """Open the account of an instrument; ``contract_size`` above 0 says that it is an inverse future.
 
@@ -120,22 +126,40 @@ class PortfolioManager:
     @property
     def exposure(self) -> float:
         """Sum of what is held, without signs, quote units."""
-        return math.fsum(abs(self.value(name, account.size)) for name, account in self.accounts.items())
+        return math.fsum([abs(self.value(name, account.size)) for name, account in self.accounts.items()])
 
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held."""
-        return all(account.size == 0 for account in self.accounts.values())
+        return not any(account.size for account in self.accounts.values())
 
     @property
     def exact_equity(self) -> int:
         """Everything at its mark, an integer of ``10**-45``."""
-        return self.initial + sum(account.worth(self._marks.get(name, 0)) for name, account in self.accounts.items())
+        marks = self._marks
+        return self.initial + sum([account.worth(marks.get(name, 0)) for name, account in self.accounts.items()])
 
     @property
     def equity(self) -> float:
         """Everything at its mark, quote units."""
         return as_float(self.exact_equity)
+
+    def equities(self, marks: Mapping[str, Sequence[int | None]]) -> list[float]:
+        """:attr:`equity` at other marks, as many of each instrument, by its id; None: as it is marked now."""
+        accounts = [(account, self._marks.get(name, 0)) for name, account in self.accounts.items()]
+        values: list[float] = []
+        before: tuple[int | None, ...] = ()
+        for at in zip(*(marks[name] for name in self.accounts), strict=True):
+            if at != before:
+                worths = [
+                    account.worth(now if mark is None else mark)
+                    for (account, now), mark in zip(accounts, at, strict=True)
+                ]
+                values.append(as_float(self.initial + sum(worths)))
+                before = at
+            else:
+                values.append(values[-1])  # as most are in a quiet market
+        return values
 
     def apply(self, fill: Fill, reason: str = "") -> None:
         """Book a trade of ours.

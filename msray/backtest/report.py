@@ -174,6 +174,7 @@ class BacktestReport:
             "dsr": self.trials.deflated_sharpe,
             "pbo": None if overfitting is None else overfitting.pbo,
             "trials": self.trials.count,
+            "tried_before": self.trials.earlier,
             "different_trials": self.trials.different,
             "best_trial_net_return": self.trials.best_net_return,
         }
@@ -207,7 +208,7 @@ def make_report(
         events=events,
         begin_ns=begin_ns,
         end_ns=end_ns,
-        interval=_interval(result),
+        interval=net_interval(result),
         drawdown=measure_performance(equity, times_ns=times, per_year=1.0).drawdown,
         trade_figures=measure_trades([trade.net for trade in result.trades]),
         by_instrument=_groups(result, "instrument"),
@@ -223,7 +224,8 @@ def _equity_times(result: BacktestResult, begin_ns: int, end_ns: int) -> list[in
     return [begin_ns, *(point.at_ns for point in result.equity), max(end_ns, begin_ns + 1)]
 
 
-def _interval(result: BacktestResult) -> BootstrapInterval | None:
+def net_interval(result: BacktestResult) -> BootstrapInterval | None:
+    """Of the net return of the closed trades, as a fraction of the capital; None with fewer than ``LEAST_TRADES``."""
     if len(result.trades) < LEAST_TRADES:
         return None
     returns = np.array([trade.net for trade in result.trades]) / result.config.initial_capital

@@ -2,6 +2,10 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from msray.backtest.config import SECOND, RiskConfig
 
@@ -25,8 +29,7 @@ class Refusal:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class Exposure(NamedTuple):
     """Where an order would lead, in quote units.
 
     Attributes
@@ -75,30 +78,49 @@ class RiskManager:
         Why trading has ended; None while it has not.
     refusals
         Number of orders refused, by limit.
+    sent_ns
+        When orders and cancels of the last second were sent; may hold older ones too.
+    highest, day, day_equity
+        The highest equity so far, the number of the present day, and the equity at its first value.
     """
 
     def __init__(self, config: RiskConfig) -> None:
         self.config = config
         self.halted: Refusal | None = None
         self.refusals: Counter[str] = Counter()
-        self._sent_ns: deque[int] = deque()
-        self._highest = 0.0
-        self._day = -1
-        self._day_equity = 0.0
+        self.sent_ns: deque[int] = deque()
+        self.highest = 0.0
+        self.day = -1
+        self.day_equity = 0.0
 
     def observe(self, equity: float, now_ns: int) -> Refusal | None:
         """Watch the equity; returns why trading ends now, if it does."""
-        self._highest = max(self._highest, equity)
-        if now_ns // DAY_NS != self._day:
-            self._day, self._day_equity = now_ns // DAY_NS, equity
+        self.highest = max(self.highest, equity)
+        if now_ns // DAY_NS != self.day:
+            self.day, self.day_equity = now_ns // DAY_NS, equity
         if self.halted is not None:
             return None
-        for limit, base in (("max_daily_loss_pct", self._day_equity), ("max_drawdown_pct", self._highest)):
+        for limit, base in (("max_daily_loss_pct", self.day_equity), ("max_drawdown_pct", self.highest)):
             allowed = getattr(self.config, limit)
             if equity <= base * (1.0 - allowed):
                 text = f"{limit}: equity fell from {base:.2f} to {equity:.2f}, more than {allowed:.2%}"
                 return self.halt(Refusal(limit, text))
         return None
+
+    def quiet(self, equity: NDArray[np.float64], at_ns: NDArray[np.int64]) -> int:
+        """How many values, from the first on, :meth:`observe` would let pass: those of a new day are not looked at.
+
+        Parameters
+        ----------
+        equity, at_ns
+            The values that come next, and when.
+        """
+        is_quiet = at_ns // DAY_NS == self.day
+        if self.halted is None:
+            highest = np.maximum.accumulate(np.maximum(equity, self.highest))
+            is_quiet &= equity > self.day_equity * (1.0 - self.config.max_daily_loss_pct)
+            is_quiet &= equity > highest * (1.0 - self.config.max_drawdown_pct)
+        return len(is_quiet) if is_quiet.all() else int(is_quiet.argmin())
 
     def halt(self, why: Refusal) -> Refusal:
         """End trading: the kill switch. Only orders that make positions smaller pass from now on."""
@@ -115,8 +137,8 @@ class RiskManager:
         now_ns
             Local time.
         """
-        while self._sent_ns and self._sent_ns[0] <= now_ns - SECOND:
-            self._sent_ns.popleft()
+        while self.sent_ns and self.sent_ns[0] <= now_ns - SECOND:
+            self.sent_ns.popleft()
         refusal = None if order.reduces else self._breaks(order)
         if refusal is None:
             self.note_sent(now_ns)
@@ -126,7 +148,7 @@ class RiskManager:
 
     def note_sent(self, now_ns: int) -> None:
         """Something was sent that needs no leave, a cancel: it counts for the rate."""
-        self._sent_ns.append(now_ns)
+        self.sent_ns.append(now_ns)
 
     def _breaks(self, order: Exposure) -> Refusal | None:
         if self.halted is not None:
@@ -145,6 +167,6 @@ class RiskManager:
         if order.open_orders >= config.max_open_orders:
             return Refusal("max_open_orders", f"max_open_orders is {config.max_open_orders}, all of them are open")
         most = config.max_orders_per_s
-        if len(self._sent_ns) >= most:
+        if len(self.sent_ns) >= most:
             return Refusal("max_orders_per_s", f"max_orders_per_s is {most}, so many were sent within a second")
         return None

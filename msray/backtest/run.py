@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.follower import SignalFollower
@@ -39,6 +42,7 @@ def backtest(
     *,
     strategy: MakeStrategy = SignalFollower,
     run: RunAll = run_all,
+    earlier: Sequence[NDArray[np.float64]] = (),
 ) -> BacktestReport:
     """Backtest a strategy on tapes, and judge it.
 
@@ -52,6 +56,8 @@ def backtest(
         Makes a new strategy for a configuration.
     run
         Runs several configurations; here one after the other, on a cluster side by side.
+    earlier
+        What else was tried on the same recordings before; see :func:`~msray.backtest.variants.judge_trials`.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def backtest(
     return make_report(
         chosen,
         score_signals(tapes, config),
-        judge_trials(chosen, others, begin_ns, end_ns),
+        judge_trials(chosen, others, begin_ns, end_ns, earlier=earlier),
         events=sum(len(tape.records) for tape in tapes),
         begin_ns=begin_ns,
         end_ns=end_ns,

@@ -131,6 +131,8 @@ class Strategy:
         Names of the features that ``desk.values`` is to hold.
     wants_prints
         Whether ``desk.prints`` is to have trades; they are kept until they are asked for.
+    wants_rows
+        Whether it is told of every change of the best prices (``on_row``).
 
     Notes
     -----
@@ -140,6 +142,7 @@ class Strategy:
 
     columns: tuple[str, ...] = ()
     wants_prints: bool = False
+    wants_rows: bool = False
 
     def neighbours(self, config: BacktestConfig) -> list[BacktestConfig]:
         """Configurations beside this one that one could as well have chosen; a backtest is judged among them."""
@@ -156,6 +159,9 @@ class Strategy:
 
     def on_time(self, token: int, desk: Desk) -> None:
         """A time asked for has come."""
+
+    def on_row(self, instrument: str, desk: Desk) -> None:
+        """New best prices, or values of the columns, are known."""
 
     def on_touch(self, token: int, desk: Desk) -> None:
         """A price watched for has come."""

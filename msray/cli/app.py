@@ -50,6 +50,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("msray.cli.evaluate:evaluate", "Judge signals or predictions by what came."),
     "check": Verb("msray.cli.check:app", "Check whether results can be believed: look-ahead."),
     "backtest": Verb("msray.cli.backtest:backtest", "Trade the signals of recordings, and say what it was worth."),
+    "tune": Verb("msray.cli.tune:tune", "Search parameters that do better, and say whether they really do."),
     "runs": Verb("msray.cli.runs:app", "Look at what backtests left: ls, show."),
     "data": Verb("msray.cli.data:app", "Keep records in a lake of Parquet files: convert, ls, verify."),
     "models": Verb("msray.cli.models:app", "Keep models in a registry: ls, show, compare, promote, rollback."),

@@ -14,6 +14,7 @@ from msray.cli.arguments import PATHS
 from msray.cli.figures import show_figures
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
+from msray.cli.tried import Remembered, Trader
 from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     from msray.feeds.tapes import read_tapes
     from msray.store.ledger_records import parse_time
     from msray.store.runs import new_run_id, write_run
+    from msray.store.trial_log import Recorded, TrialLog, merged
+    from msray.tuning import Assumed
 
     out: Output = context.obj
     make = load_strategy(strategy)
@@ -63,7 +66,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     check_queue(assumed, opened.instruments)
     check_funding(assumed, [instrument.id for instrument in opened.instruments])
     words, known = words_for(opened, config, calibration)
-    run = _on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all
+    run = Remembered(_on_cluster(context, settings, address) if on_ray or _is_typed(context, "address") else run_all)
+    trader, where = Trader(strategy, known), runs or settings.runs_dir
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,
@@ -73,7 +77,11 @@ def backtest(  # noqa: PLR0913 (a flag each)
             until_ns=None if until is None else parse_time(until),
             progress=progress,
         )
-    report = run_backtest(tapes, assumed, strategy=make, run=run)
+    log = TrialLog(where, Recorded.of(tapes))
+    beside = (assumed, *make(assumed).neighbours(assumed))
+    own = {trader.trial_id(Assumed(backtest=one, detection=words)) for one in beside}
+    earlier = [one.on_axis for one in merged(log.read()).values() if one.trial_id not in own]
+    report = run_backtest(tapes, assumed, strategy=make, run=run, earlier=earlier)
     made_of = {
         "strategy": strategy,
         "files": sorted(file.name for file in opened.files),
@@ -82,8 +90,8 @@ def backtest(  # noqa: PLR0913 (a flag each)
     }
     run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
     page = report_page(report, tapes, run_id=run_id)
-    where, sections = runs or settings.runs_dir, {"detection": words}
-    folder = write_run(where, report, page, run_id=run_id, sections=sections, made_of=made_of)
+    folder = write_run(where, report, page, run_id=run_id, sections={"detection": words}, made_of=made_of)
+    log.append(run.lines(trader, words, run_id, (report.begin_ns, report.end_ns)))
     problems = [*opened.problems, *_unmeasured(report)]
     out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": problems})
     show_figures(out, report.as_dict())

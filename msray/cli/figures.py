@@ -34,10 +34,10 @@ def _groups(out: Output, name: str, groups: Sequence[Figures], capital: float) -
         (
             one["name"],
             one["trades"],
-            _known(one["mean_return"], "{:.3%}"),
+            shown(one["mean_return"], "{:.3%}"),
             f"{one['net']:.2f}",
             f"{one['net'] / capital:.3%}",
-            _known(one["mean_seconds"], "{:.1f}"),
+            shown(one["mean_seconds"], "{:.1f}"),
             one["won"],
             f"{one['won'] / one['trades']:.0%}" if one["trades"] else "",
         )
@@ -53,7 +53,7 @@ def _precision(one: Figures, figures: Figures) -> tuple[str, ...]:
         f"{one['precision']:.0%}",
         f"{one['low']:.0%} to {one['high']:.0%}",
         f"{one['base_rate']:.0%}",
-        _known(figures["random_precision"], "{:.0%}"),
+        shown(figures["random_precision"], "{:.0%}"),
     )
 
 
@@ -68,14 +68,15 @@ def _summary(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "capital", f"{figures['initial_capital']:,.2f} to {figures['final_equity']:,.2f}"
     within = f" ({interval['low']:+.3%} to {interval['high']:+.3%})" if interval else ""
     yield "net return (95% interval)", f"{figures['net_return']:+.3%}{within}"
-    yield "profit factor", _known(trades["profit_factor"])
-    yield "expectancy of a trade", _known(trades["expectancy"])
+    yield "profit factor", shown(trades["profit_factor"])
+    yield "expectancy of a trade", shown(trades["expectancy"])
     yield "largest drawdown", _drawdown(figures["max_drawdown"])
     yield "fees, funding, turnover", f"{costs['fees']:.2f}, {costs['funding']:.2f}, {costs['turnover']:,.0f}"
     yield from _lead(figures)
-    yield "trials, different ones", f"{figures['trials']}, {figures['different_trials']}"
+    before = f" ({figures['tried_before']} tried before)" if figures["tried_before"] else ""
+    yield "trials, different ones", f"{figures['trials']}{before}, {figures['different_trials']}"
     yield "best of them", f"{figures['best_trial_net_return']:+.3%}"
-    yield "DSR, PBO", f"{_known(figures['dsr'])}, {_known(figures['pbo'])}"
+    yield "DSR, PBO", f"{shown(figures['dsr'])}, {shown(figures['pbo'])}"
     if figures["halted"] is not None:
         yield "trading ended early", figures["halted"]
 
@@ -94,11 +95,12 @@ def _lead(figures: Figures) -> Iterator[tuple[str, str]]:
         yield "warned of (random alarms)", f"{lead['detection_rate']:.0%} ({rival['detection_rate']:.0%})"
         yield (
             "median lead (random alarms)",
-            f"{_known(lead['median_s'], '{:.1f} s')} ({_known(rival['median_s'], '{:.1f} s')})",
+            f"{shown(lead['median_s'], '{:.1f} s')} ({shown(rival['median_s'], '{:.1f} s')})",
         )
 
 
-def _known(value: float | None, form: str = "{:.2f}") -> str:
+def shown(value: float | None, form: str = "{:.2f}") -> str:
+    """A figure, or that there is none."""
     return "not defined" if value is None or math.isnan(value) else form.format(value)
 
 

@@ -13,6 +13,7 @@ from msray.backtest import BacktestConfig
 from msray.errors import UsageError
 from msray.market import check_id
 from msray.prediction import DetectionConfig
+from msray.tuning import Assumed, TuneConfig, checked_space
 
 HIDDEN = "**********"
 """What is shown for a secret."""
@@ -123,6 +124,8 @@ class Settings(_Section):
     """Live detection."""
     backtest: BacktestConfig = BacktestConfig()
     """What backtests assume."""
+    tune: TuneConfig = TuneConfig()
+    """How `msray tune` searches for better parameters of backtest and detection."""
     runs_dir: Path = Path("runs")
     """Folder of what backtests write; relative to this file."""
     models_dir: Path = Path("models")
@@ -149,6 +152,16 @@ class Settings(_Section):
                     "api.cors_origins must name its origins in profile production, got *",
                     {"key": "api.cors_origins"},
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _searchable(self) -> "Settings":
+        try:
+            checked_space(self.tune.space, Assumed(backtest=self.backtest, detection=self.detection))
+        except UsageError as error:
+            at = ("tune", "space", *(name for name in self.tune.space if name in str(error)))
+            what = {"message": str(error), "hint": error.hint, "at": at}
+            raise PydanticCustomError("space", "tune.space: {message}", what) from error
         return self
 
     @property

@@ -118,7 +118,8 @@ def _explain(error: ValidationError, document: YamlText, variables: Mapping[Key,
     mistakes = []
     for problem in error.errors(include_url=False):
         key: Key = problem["loc"]
-        at = (*key, *problem.get("ctx", {}).get("key", "").split("."))
+        context = problem.get("ctx", {})
+        at = (*key, *context.get("at", ()), *context.get("key", "").split("."))
         said_by = (variables[at[:length]] for length in range(len(at), 0, -1) if at[:length] in variables)
         line = document.line(at)
         place = next(said_by, f"{document.source}:{line}")

@@ -15,7 +15,7 @@ class Side(IntEnum):
     @property
     def sign(self) -> int:
         """1 for a buy, -1 for a sell."""
-        return 1 - 2 * self
+        return -1 if self else 1
 
     @property
     def other(self) -> "Side":

@@ -167,21 +167,21 @@ def write_run(
     UnavailableError
         If it cannot be written, as on a full disk; then nothing of it is left.
     """
-    target = folder / _checked(run_id)
-    with _partial(target) as partial:
+    target = folder / checked_run_id(run_id)
+    with whole_folder(target) as partial:
         said = {**(sections or {}), "backtest": report.result.config}
         tree = {name: one.model_dump(mode="json") for name, one in said.items()}
-        _write(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
-        metrics = {"schema": SCHEMA, "run_id": run_id, **(made_of or {}), **_plain(report.as_dict())}
-        _write(partial / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
-        _write(partial / "report.html", page)
+        write_text(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+        metrics = {"schema": SCHEMA, "run_id": run_id, **(made_of or {}), **plain_json(report.as_dict())}
+        write_text(partial / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+        write_text(partial / "report.html", page)
         for name, schema, columns in _tables(report.result):
             with TableWriter(partial / name, schema) as table:
                 table.append(columns)
         log = report.result.config.latency.log
         if isinstance(log, LatencyLog):
             write_latency_log(partial / log.name, log)
-        _sync(partial)
+        sync_folder(partial)
     return target
 
 
@@ -218,7 +218,7 @@ def list_runs(folder: Path) -> list[Path]:
     return sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
 
 
-def _checked(run_id: str) -> str:
+def checked_run_id(run_id: str) -> str:
     """A name that cannot lead out of the folder of runs."""
     if not _ID.fullmatch(run_id):
         raise UsageError(f"run_id must look like 20240808-235416-3fa2c1, got {run_id[:80]!r}")
@@ -226,7 +226,7 @@ def _checked(run_id: str) -> str:
 
 
 @contextlib.contextmanager
-def _partial(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its name when all is written, and is gone if anything fails."""
     partial = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     if target.exists():
@@ -239,7 +239,7 @@ def _partial(target: Path) -> Iterator[Path]:
         yield partial
         partial.rename(target)
         with contextlib.suppress(OSError):  # it is there, and whole; only a loss of power could take the name
-            _sync(target.parent)
+            sync_folder(target.parent)
     except OSError as error:
         if target.exists():  # another one took the name in the meantime
             raise UsageError(f"there is a run {target} already") from error
@@ -265,14 +265,15 @@ def _tables(result: BacktestResult) -> Iterator[tuple[str, pa.Schema, Mapping[st
     yield "signals.parquet", SIGNAL_SCHEMA, signal_columns(result.signals)
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that was not there; it is on the disk when this returns."""
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     opened = os.open(folder, os.O_RDONLY)
     try:
@@ -297,12 +298,12 @@ def _read_json(path: Path) -> Any:
         raise ConfigError(f"{path} is no JSON: {error}") from error
 
 
-def _plain(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
     """The same in what JSON knows: NaN and infinities become null, numpy becomes Python."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -343,6 +343,16 @@ def test_a_price_means_what_it_meant_when_it_was_sent_whatever_becomes_of_the_gr
     assert result.final_equity == pytest.approx(10_000 + 10 * (9.85 - 9.9))
 
 
+def test_a_fill_has_the_price_of_its_grid_though_another_comes_before_its_answer():
+    script = [(2 * MS, X, Side.BUY, OrderKind.MARKET, 0, 10)]
+    config = replace_config(EXACT, latency=LatencyConfig(entry_ms=0, response_ms=10))
+    path = _market(regrid(5 * MS, 10, 2), depth(7 * MS, (0, 970, 1)), depth(60 * MS, (1, 980, 50)))
+
+    result = BacktestingEngine(config, Scripted(script)).run([path])
+
+    assert [(fill.price, fill.size) for fill in result.fills] == [(INSTRUMENT.exact_price(101), 10)]
+
+
 def test_what_is_held_at_the_end_is_valued_at_the_last_mid():
     script = [(2 * MS, X, Side.BUY, OrderKind.MARKET, 0, 10)]
     path = _market(depth(5 * MS, (0, 99, 0), (0, 97, 1)))

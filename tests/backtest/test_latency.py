@@ -97,3 +97,14 @@ def test_how_much_was_measured_is_said_and_a_log_of_another_time_refused():
 def test_nothing_arrives_before_it_was_sent():
     with pytest.raises(UsageError, match="entry_ns must not be negative, got -1"):
         ConstantLatency(-1, 0)
+
+
+def test_no_answer_is_sooner_than_the_least_that_a_model_says():
+    rng = np.random.default_rng(1)
+    at, delays = np.cumsum(rng.integers(1, 10**9, 200)), rng.integers(0, 10**7, 200)
+    logs = LatencyLog(at, delays, delays), LatencyLog(at, delays, delays + 4_999_999)
+    models = [ConstantLatency(1, 5), *map(RecordedLatency, logs)]
+    models.append(latency_of(LatencyConfig(entry_ms=1, response_ms=2, jitter_ms=3), rng))
+
+    for model in models:
+        assert 0 <= model.least_response_ns <= min(model.response_ns(now) for now in range(0, int(at[-1]), 10**7))

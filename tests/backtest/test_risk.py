@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from msray.backtest.config import SECOND, RiskConfig
-from msray.backtest.risk import Exposure, Refusal, RiskManager
+from msray.backtest.risk import DAY_NS, Exposure, Refusal, RiskManager
 
 
 def order(**changes):
@@ -91,3 +94,23 @@ def test_cancels_count_for_the_rate_but_need_no_leave():
 
     assert manager.check(order(), 2).limit == "max_orders_per_s"
     assert manager.check(order(), SECOND + 1) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(900.0, 1100.0), max_size=20),
+    st.sampled_from([0.01, 0.05, 1.0]),
+    st.sampled_from([0.01, 0.1, 1.0]),
+    st.integers(0, 20),
+)
+def test_quiet_are_the_values_of_the_day_that_would_not_end_trading(values, daily, drawdown, midnight):
+    limits = RiskConfig(max_daily_loss_pct=daily, max_drawdown_pct=drawdown)
+    at_ns = (DAY_NS - midnight * SECOND) + SECOND * np.arange(len(values))
+    first, each = RiskManager(limits), RiskManager(limits)
+    for manager in (first, each):
+        manager.observe(1000.0, DAY_NS - 30 * SECOND)
+
+    found = first.quiet(np.array(values), at_ns)
+
+    today = [value for value, now in zip(values, at_ns.tolist(), strict=True) if now < DAY_NS]
+    assert found == next((n for n, value in enumerate(today) if each.observe(value, int(at_ns[n]))), len(today))

@@ -7,7 +7,7 @@ from msray.backtest.config import BacktestConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.result import EquityPoint, binned_returns
 from msray.backtest.strategy import Strategy
-from msray.backtest.variants import BINS, judge_trials
+from msray.backtest.variants import BINS, judge_returns, judge_trials
 
 NOTHING = BacktestingEngine(BacktestConfig(), Strategy()).finish()
 END_NS = BINS * 10
@@ -57,3 +57,49 @@ def test_an_account_that_was_ruined_has_a_ratio_too():
     earned[7] = -1.2
 
     assert judge_trials(earning(earned), [], 0, END_NS).deflated_sharpe < 0.5
+
+
+def test_what_was_tried_before_counts_too():
+    rng = np.random.default_rng(3)
+    one = earning(rng.normal(0.0002, 0.001, BINS))
+    before = [rng.normal(0, 0.001, BINS) for _ in range(49)]
+
+    alone, among = judge_trials(one, [], 0, END_NS), judge_trials(one, [], 0, END_NS, earlier=before)
+
+    assert (among.count, among.earlier, among.different, len(among.net_returns)) == (50, 49, 50, 1)
+    assert among.deflated_sharpe < alone.deflated_sharpe
+    assert (alone.overfitting, len(among.overfitting.logit)) == (None, 70)
+
+
+def test_one_that_did_the_same_before_is_no_further_try():
+    earned = np.random.default_rng(3).normal(0.0002, 0.001, BINS)
+    one = earning(earned)
+    same = judge_trials(one, [], 0, END_NS, earlier=[binned_returns(one, 0, END_NS, BINS)])
+
+    assert (same.count, same.different) == (2, 1)
+
+
+def test_a_trial_that_was_given_up_counts_by_what_it_has_but_is_never_the_best_of_whole_records():
+    rng = np.random.default_rng(3)
+    whole = [rng.normal(0, 0.001, BINS) for _ in range(10)]
+    given_up = rng.normal(0.01, 0.001, BINS)
+    given_up[BINS // 5 :] = np.nan
+    elsewhere = np.full(BINS, np.nan)
+
+    without = judge_returns(np.column_stack(whole))
+    found = judge_returns(np.column_stack([*whole, given_up, given_up, elsewhere]))
+
+    assert (without.different, found.different) == (10, 11)
+    assert found.overfitting.pbo == without.overfitting.pbo
+    assert found.deflated_sharpe < without.deflated_sharpe
+
+
+def test_what_is_judged_is_the_time_of_the_first():
+    rng = np.random.default_rng(3)
+    whole = rng.normal(0, 0.001, (BINS, 10))
+    first = whole.copy()
+    first[-32:, 0] = np.nan
+
+    assert judge_returns(first).different == 10
+    assert judge_returns(first).deflated_sharpe == judge_returns(whole[:-32]).deflated_sharpe
+    assert judge_returns(first).overfitting.pbo == judge_returns(whole[:-32]).overfitting.pbo

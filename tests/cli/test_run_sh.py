@@ -10,7 +10,7 @@ import pytest
 from msray.cli.app import VERBS
 from tests.commands import REPOSITORY
 
-HANDED_OVER = ("demo", "api", "inference", "status", "backtest", "train", "dashboard", "phase6")
+HANDED_OVER = ("demo", "api", "inference", "status", "backtest", "tune", "train", "dashboard", "phase6")
 STAND_IN = """\
 #!/bin/sh
 case "$*" in

@@ -1,6 +1,6 @@
 """``report_page``: a backtest's report as one HTML document that needs nothing else, no network and no script."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msray.backtest.page import facts, judged, learning, trading
 from msray.backtest.page import words as words
@@ -40,6 +40,19 @@ def report_page(report: BacktestReport, tapes: Sequence[Tape], *, run_id: str = 
     """
     shown = Shown.of(report, tapes)
     title = _title(report)
+    sections = _sections(shown)
+    body = (
+        _header(report, title, run_id),
+        element("p", {"class": "verdict"}, report.verdict),
+        key_figures(report),
+        *linked(sections),
+        element("footer", {}, _source(report, run_id)),
+    )
+    return whole_page(title, body)
+
+
+def whole_page(title: Markup, body: Iterable[Markup]) -> str:
+    """A document that needs nothing else, from its title and what is on it."""
     head = element(
         "head",
         {},
@@ -50,18 +63,14 @@ def report_page(report: BacktestReport, tapes: Sequence[Tape], *, run_id: str = 
         element("title", {}, title),
         element("style", {}, Markup(STYLE)),
     )
-    sections = _sections(shown)
-    links = (element("a", {"href": f"#{name}"}, heading) for name, heading, _ in sections)
-    body = (
-        _header(report, title, run_id),
-        element("p", {"class": "verdict"}, report.verdict),
-        key_figures(report),
-        element("nav", {"aria-label": "Sections"}, *links),
-        *(_section(*one) for one in sections),
-        element("footer", {}, _source(report, run_id)),
-    )
     page = element("html", {"lang": "en"}, head, element("body", {}, element("main", {}, *body)))
     return f"<!doctype html>\n{page}\n"
+
+
+def linked(sections: Sequence[tuple[str, str, Markup]]) -> list[Markup]:
+    """Sections (name, heading, contents), and before them a link to each."""
+    links = (element("a", {"href": f"#{name}"}, heading) for name, heading, _ in sections)
+    return [element("nav", {"aria-label": "Sections"}, *links), *(_section(*one) for one in sections)]
 
 
 def _sections(shown: Shown) -> list[tuple[str, str, Markup]]:

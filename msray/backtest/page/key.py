@@ -29,7 +29,7 @@ Card = tuple[str, str, Sequence[str]]
 
 def key_figures(report: BacktestReport) -> Markup:
     """All of them."""
-    cards = (
+    return cards(
         _net_return(report),
         _drawdown(report),
         _trades(report),
@@ -39,7 +39,11 @@ def key_figures(report: BacktestReport) -> Markup:
         _deflated(report),
         _overfitting(report),
     )
-    return element("dl", {"class": "cards"}, *(_card(*card) for card in cards))
+
+
+def cards(*figures: Card) -> Markup:
+    """Figures: the name of each, its value, and what stands beside it."""
+    return element("dl", {"class": "cards"}, *(_card(*figure) for figure in figures))
 
 
 def no_lead(report: BacktestReport) -> str:

@@ -1,0 +1,85 @@
+"""Run folders of searches: what did best, as a configuration, and all that was tried.
+
+::
+
+    runs/20240808-235416-3fa2c1/
+        config.yaml       the whole configuration with what did best; every verb's --config takes it
+        metrics.json      the report's figures
+        trials.parquet    the trials, a row each
+        report.html       the report for people
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from msray.store.runs import checked_run_id, plain_json, sync_folder, whole_folder, write_text
+from msray.store.tables import TableWriter
+from msray.tuning import TuneReport
+
+SCHEMA = "msray.tuned/1"
+
+
+def write_tuned(
+    folder: Path, report: TuneReport, page: str, *, run_id: str, settings: Mapping[str, Any], made_of: Mapping[str, Any]
+) -> Path:
+    """Write the folder of a search.
+
+    Parameters
+    ----------
+    folder
+        Where runs are; made if it is not there.
+    report, page
+        What came out, and the same for people.
+    run_id
+        As :func:`~msray.store.runs.new_run_id` makes it.
+    settings
+        The whole configuration; its sections ``backtest`` and ``detection`` become those that did best.
+    made_of
+        What went in beside the configuration, for ``metrics.json``.
+
+    Returns
+    -------
+    Path
+        The run's folder.
+
+    Raises
+    ------
+    UsageError
+        If there is such a run already, or the folder cannot be made.
+    UnavailableError
+        If it cannot be written, as on a full disk; then nothing of it is left.
+    """
+    target = folder / checked_run_id(run_id)
+    best = {"backtest": report.best.backtest, "detection": report.best.detection}
+    tree = {**settings, **{name: one.model_dump(mode="json") for name, one in best.items()}}
+    metrics = {"schema": SCHEMA, "run_id": run_id, **made_of, **plain_json(report.as_dict())}
+    schema, columns = _table(report)
+    with whole_folder(target) as partial:
+        write_text(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+        write_text(partial / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+        write_text(partial / "report.html", page)
+        with TableWriter(partial / "trials.parquet", schema) as table:
+            table.append(columns)
+        sync_folder(partial)
+    return target
+
+
+def _table(report: TuneReport) -> tuple[pa.Schema, dict[str, Any]]:
+    """The trials; what was assumed before is the first row, with its values of the parameters."""
+    trials = [report.unchanged, *report.search.trials]
+    columns = {
+        "is_unchanged": pa.array([trial is report.unchanged for trial in trials]),
+        "state": pa.array([trial.state for trial in trials]),
+        "score": pa.array([trial.score for trial in trials], pa.float64()),
+        "folds": pa.array([[fold.score for fold in trial.folds] for trial in trials], pa.list_(pa.float64())),
+        "problem": pa.array([trial.problem for trial in trials]),
+    }
+    base = report.base
+    for name in report.space:
+        columns[name] = pa.array([trial.parameters.get(name, base.value(name)) for trial in trials])
+    return pa.schema([(name, column.type) for name, column in columns.items()]), columns

@@ -32,7 +32,7 @@ die() {
 extras_of() {
   case $1 in
     use) echo ray,research ;;
-    test) echo ray,research,dev,postgres,fast,zstd ;;
+    test) echo ray,research,models,dev,postgres,fast,zstd ;;
   esac
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.extras import from_extra
 from msray.models.classes import NO_LABEL
 
 _COLDEST, _HOTTEST = 0.05, 20.0
@@ -73,7 +74,8 @@ def temper(scores: Scores, labels: NDArray[np.int64], *, tunes_decisions: bool =
 
 
 def _temperature(scores: NDArray[np.float64], true: NDArray[np.int64]) -> float:
-    from scipy.optimize import minimize_scalar  # what serves needs none of it
+    with from_extra("models", "tempering"):  # what serves needs none of it
+        from scipy.optimize import minimize_scalar
 
     if len(true) == 0:
         return 1.0

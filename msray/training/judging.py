@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from msray.errors import UnknownNameError, UsageError
 from msray.evaluation import DirectionalAccuracy, classification_report, directional_accuracy, stationary_rows
+from msray.extras import from_extra
 from msray.models.classes import FLAT, NO_LABEL
 from msray.training.fit import Problem
 from msray.training.floors import FLOORS
@@ -144,7 +145,8 @@ class ModelReport:
 
     def to_pandas(self) -> "pd.DataFrame":
         """A row a model and horizon; the three directional accuracies with coverage and base rate in columns."""
-        import pandas as pd
+        with from_extra("research", "to_pandas"):
+            import pandas as pd
 
         rows = []
         for one in self.figures:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from msray.errors import UsageError
+from msray.extras import from_extra
 from msray.tuning.space import Parameters, Value
 
 if TYPE_CHECKING:
@@ -89,10 +89,8 @@ class Optimization:
 
     def to_pandas(self) -> "pd.DataFrame":
         """A row a trial: ``state``, ``score``, ``folds`` (how many), then the parameters by name."""
-        try:
+        with from_extra("research", "to_pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise UsageError("to_pandas needs pandas", hint='pip install "msray[research]"') from error
         return pd.DataFrame(
             [
                 {"state": trial.state, "score": trial.score, "folds": len(trial.folds), **trial.parameters}

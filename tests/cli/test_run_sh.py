@@ -136,7 +136,7 @@ def test_tests_install_more_and_that_serves_the_rest(newcomer: Newcomer) -> None
 
     assert done.stdout == f"ran python -m pytest -q -m not slow -n 2 --dist loadgroup in {newcomer.root}\n"
     assert len(newcomer.installations) == 1
-    assert newcomer.installations[0].endswith("[ray,research,dev,postgres,fast,zstd]")
+    assert newcomer.installations[0].endswith("[ray,research,models,dev,postgres,fast,zstd]")
 
 
 def test_arguments_of_test_go_to_pytest(newcomer: Newcomer) -> None:

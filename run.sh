@@ -89,7 +89,7 @@ case $verb in
   test)
     set_up test
     cd "$root"
-    [ $# -gt 0 ] || set -- -q -m 'not slow' -n 2 --dist loadgroup # beside one that waits for a cluster, others work
+    [ $# -gt 0 ] || set -- -q -m 'not slow' -n 2 # beside one that waits for a cluster, others work
     exec "$venv/bin/python" -m pytest "$@"
     ;;
   demo | api | inference | status | backtest | tune | train | dashboard | phase6)

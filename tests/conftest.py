@@ -1,12 +1,15 @@
 """What any test may ask for: the recordings, a PostgreSQL; and the same choices of hypothesis wherever it runs."""
 
+import functools
 import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.store.postgres import WHY_NOT, PostgresServer
 
@@ -49,15 +52,30 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """With ``-n``, files run side by side, but never two clusters."""
+    return _FilesButClusters(config, log)
+
+
+class _FilesButClusters(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid.partition("::")[0])
+
+
+@functools.cache
+def _scope(file: str) -> str:
+    return "clusters" if "mark.ray" in (REPOSITORY / file).read_text(encoding="utf-8") else file
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, and say why; side by side run files, but never two clusters."""
+    """Skip what this machine cannot run, and say why."""
     skip = {}
     if shutil.which("nvidia-smi") is None:
         skip["gpu"] = pytest.mark.skip(reason="no NVIDIA GPU here")
     if not os.environ.get("MSRAY_NETWORK"):
         skip["network"] = pytest.mark.skip(reason="needs the internet; MSRAY_NETWORK=1 runs it")
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if item.get_closest_marker("ray") else str(item.path)))
         for name, mark in skip.items():
             if item.get_closest_marker(name):
                 item.add_marker(mark)

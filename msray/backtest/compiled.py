@@ -156,6 +156,7 @@ class CompiledStrategy(Strategy):
         """Ask for the first decision."""
         if len(desk.instruments) != 1:
             raise UsageError(f"a compiled strategy trades 1 instrument, got {len(desk.instruments)}")
+        self.open_orders({})
         self._ask(desk, Why.START)
 
     def on_signal(self, signal: Signal, desk: Desk) -> None:

@@ -117,6 +117,8 @@ class Lane:
         desk = self._desk
         if desk.risk.halted is not None or not self.market.quotes.has_quote or self._agenda.count(Kind.ANSWER):
             return False
+        if len(desk.orders) != len(self._strategy.tokens):  # some are not of its function's asking
+            return False
         return self._agenda.count(Kind.TIME) <= o.TIMER_CAPACITY and len(desk.orders) <= self._lane[o.ORDER_CAPACITY]
 
     def _take_over(self) -> None:

@@ -41,7 +41,9 @@ def check_tapes(config: BacktestConfig, tapes: Iterable[Tape]) -> None:
         check_queue(config, [tape.instrument])
         records = tape.records
         if np.any(records.messages["kind"] == DEPTH) and not np.any(records.levels["flags"] & ORDER):
-            raise _lacks_orders(tape.instrument, "its recording has no order ids (a lake: convert it again)")
+            raise _lacks_orders(
+                tape.instrument, "its recording has no order ids (a lake: convert its source into a new one)"
+            )
 
 
 def _lacks_orders(instrument: Instrument, why: str) -> UsageError:

@@ -1,4 +1,4 @@
-"""A configuration and those beside it: what would have come out had the exits been chosen otherwise.
+"""How far a backtest can be believed: it is one of all that were tried on the same recordings.
 
 Whoever looks at one backtest could have looked at its neighbours. How much better the best of them looks than it is can
 only be judged from all of them.

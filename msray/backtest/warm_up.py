@@ -13,7 +13,7 @@ _INSTRUMENT = Instrument(venue="binance_spot", symbol="WARMUP", price_decimals=0
 
 @cache
 def warm_up_orders() -> None:
-    """Trade a little in a market of three messages; once a process."""
+    """Trade a little in a market of four messages; once a process."""
     messages = np.zeros(4, MESSAGE)
     messages["kind"] = SNAPSHOT, DEPTH, TRADE, SNAPSHOT
     messages["begin"], messages["end"] = (0, 2, 3, 4), (2, 3, 4, 6)

@@ -53,6 +53,8 @@ def tune(  # noqa: PLR0913 (a flag each)
     of runs, by what was recorded, and counts against whatever is found on these recordings later. The run's folder has
     the configuration that did best (config.yaml, which --config takes), all trials (trials.parquet) and a page.
     """
+    from msray.backtest import check_queue
+    from msray.backtest.config import check_funding
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -67,6 +69,8 @@ def tune(  # noqa: PLR0913 (a flag each)
     make, settings = load_strategy(strategy), load_settings(config)
     assumed, how = assumptions(config, clock_correction_ms), with_trials(settings.tune, trials)
     opened = open_replay(paths, venue=venue)
+    check_queue(assumed, opened.instruments)
+    check_funding(assumed, [instrument.id for instrument in opened.instruments])
     words, known = words_for(opened, config, calibration)
     base = Assumed(backtest=assumed, detection=words)
     plan = Plan.of(strategy, make, how, base, is_calibrated=bool(known))
@@ -186,7 +190,11 @@ def _cluster(context: typer.Context, settings: "Settings", address: str | None) 
 def _said(settings: "Settings", runs_dir: Path) -> dict[str, Any]:
     """What a configuration says beside its defaults, no secret in it; its folders can be found from anywhere."""
     tree = settings.model_dump(mode="json", exclude_defaults=True, exclude={"ledger_url": True, "api": {"key"}})
-    folders = {"state_dir": str(settings.state_dir.resolve()), "runs_dir": str(runs_dir.resolve())}
+    folders = {
+        "state_dir": str(settings.state_dir.resolve()),
+        "runs_dir": str(runs_dir.resolve()),
+        "models_dir": str(settings.models_dir.resolve()),
+    }
     for section, name in (("raw_log", "folder"), ("api", "keys_file")):
         if tree.get(section, {}).get(name):
             tree[section][name] = str(Path(tree[section][name]).resolve())

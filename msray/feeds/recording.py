@@ -267,7 +267,7 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
             raise UsageError(f"no such file or folder: {path}")
         found = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in found:
-            hidden = file.name.startswith(".") and file != path
+            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
             if file.is_file() and not hidden and file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield file, file == path

@@ -37,7 +37,7 @@ class _Attending(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         """See the class; ``(batch, 1, features_out)``."""
         window = window @ self.features
-        same = torch.eye(len(self.look), dtype=torch.bool)
+        same = torch.eye(len(self.look), dtype=torch.bool, device=self.look.device)
         look = torch.where(same, 1.0 / len(self.look), self.look)  # a row's look at itself is not learned
         weights = torch.softmax(look @ window, dim=1)
         share = self.share.clamp(0.0, 1.0)

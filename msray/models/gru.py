@@ -9,8 +9,7 @@ from msray.models.network import State, StepNetwork
 class GRU(StepNetwork):
     """Rows through a linear layer and a recurrent unit.
 
-    Its memory is its cells: a step costs the same however long the stream is. Small, fast, and on order books within a
-    point of everything larger; see ``jobs/measure_models.py``.
+    Its memory is its cells: a step costs the same however long the stream is.
 
     Notes
     -----

@@ -39,7 +39,8 @@ class _Layer(nn.Module):
         seen = torch.cat([before, functional.pad(both, (0, 1), value=1.0)], dim=1)
         keys, values, there = seen[:, :, :width], seen[:, :, width : 2 * width], seen[:, :, 2 * width :]
         time = int(rows.shape[1])  # a constant where this is traced: there it is one row
-        back = torch.arange(time).unsqueeze(1) + self.reach - 1 - torch.arange(time + self.reach - 1)
+        places = torch.arange(time + self.reach - 1, device=rows.device)
+        back = places[self.reach - 1 :].unsqueeze(1) - places
         near = self.closeness.index_select(1, back.clamp(0, self.reach - 1).flatten()).reshape(self.heads, *back.shape)
         far = _NEVER * ((back < 0) | (back >= self.reach))
         bias = near + far + _NEVER * (1.0 - there.transpose(1, 2).unsqueeze(1))

@@ -1,14 +1,12 @@
 """Calibrations on disk: one JSON document of all instruments, written whole or not at all."""
 
-import contextlib
 import json
-import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from msray.detectors import Calibration
 from msray.errors import ConfigError, UsageError
+from msray.store.durable import write_over
 
 SCHEMA = "msray.calibrations/1"
 
@@ -25,16 +23,9 @@ def save_calibrations(path: Path, calibrations: Iterable[Calibration]) -> None:
     text = json.dumps({"schema": SCHEMA, "calibrations": documents}, indent=1, sort_keys=True) + "\n"
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder")
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_over(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
 
 

@@ -15,9 +15,7 @@
 import contextlib
 import json
 import math
-import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,10 +33,13 @@ from msray.backtest.portfolio import Trade
 from msray.backtest.report import BacktestReport
 from msray.backtest.result import BacktestResult
 from msray.errors import ConfigError, FeedError, UnavailableError, UsageError
+from msray.store.durable import partial_of, sync_folder, write_new
 from msray.store.latency_log import with_log, write_latency_log
 from msray.store.tables import SIGNAL_SCHEMA, TableWriter, signal_columns
 
 SCHEMA = "msray.run/1"
+TRIALS = "trials.parquet"
+"""What only the folder of a search has."""
 SECOND = 1_000_000_000
 
 TRADE_SCHEMA = pa.schema(
@@ -171,10 +172,10 @@ def write_run(
     with whole_folder(target) as partial:
         said = {**(sections or {}), "backtest": report.result.config}
         tree = {name: one.model_dump(mode="json") for name, one in said.items()}
-        write_text(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+        write_new(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode())
         metrics = {"schema": SCHEMA, "run_id": run_id, **(made_of or {}), **plain_json(report.as_dict())}
-        write_text(partial / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
-        write_text(partial / "report.html", page)
+        write_new(partial / "metrics.json", (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode())
+        write_new(partial / "report.html", page.encode())
         for name, schema, columns in _tables(report.result):
             with TableWriter(partial / name, schema) as table:
                 table.append(columns)
@@ -212,10 +213,14 @@ def read_run(folder: Path) -> Run:
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """Folders of the runs in a folder, the oldest first; empty where it is not there. What is in them is not read."""
+    """Folders of the runs in a folder, the oldest first; empty where it is not there. What is in them is not read.
+
+    Searches, which have trials, are none.
+    """
     if not folder.is_dir():
         return []
-    return sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
+    named = (one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
+    return sorted(one for one in named if not (one / TRIALS).exists())
 
 
 def checked_run_id(run_id: str) -> str:
@@ -228,7 +233,7 @@ def checked_run_id(run_id: str) -> str:
 @contextlib.contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its name when all is written, and is gone if anything fails."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    partial = partial_of(target)
     if target.exists():
         raise UsageError(f"there is a run {target} already")
     try:
@@ -263,23 +268,6 @@ def _tables(result: BacktestResult) -> Iterator[tuple[str, pa.Schema, Mapping[st
     }
     yield "fills.parquet", FILL_SCHEMA, fills
     yield "signals.parquet", SIGNAL_SCHEMA, signal_columns(result.signals)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that was not there; it is on the disk when this returns."""
-    with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _read(path: Path) -> str:

@@ -61,14 +61,15 @@ class SearchLog:
 
     @property
     def earlier(self) -> list[NDArray[np.float64]]:
-        """Returns of whatever else was tried before."""
-        return [one.on_axis for name, one in merged(self._before).items() if name not in self._own]
+        """Returns of whatever else has been tried, also by those who run beside this."""
+        return [one.on_axis for name, one in merged(self._log.read()).items() if name not in self._own]
 
     @property
     def looks(self) -> int:
-        """How many runs had looked at the part that is held out before this one."""
+        """How many other runs have looked at the part that is held out."""
         first = self._windows.held_out.bins[0]
-        return len({one.run_id for one in self._before if any(value is not None for value in one.returns[first:])})
+        others = (one for one in self._log.read() if one.run_id != self._run_id)
+        return len({one.run_id for one in others if any(value is not None for value in one.returns[first:])})
 
     def _append(self, trial: Trial, returns: NDArray[np.float64]) -> None:
         trial_id = self._identify(trial.parameters)

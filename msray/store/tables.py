@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from msray.errors import UnavailableError, UsageError
 from msray.features import FEATURES
 from msray.market import ASK, MAX_TICK, Signal
 from msray.prediction import Rows
+from msray.store.durable import partial_of
 
 _GROUP_ROWS = 65_536
 
@@ -100,7 +100,7 @@ class TableWriter:
         if path.is_dir():
             raise UsageError(f"cannot write {path}: it is a folder")
         # A name of its own: two tables meant for one path must not be mixed, whoever writes the other one.
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+        self._partial = partial_of(path)
         try:
             self._writer = pq.ParquetWriter(self._partial, schema, compression="zstd")
         except OSError as error:

@@ -8,8 +8,8 @@
 """
 
 import hashlib
+import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from msray.errors import UsageError
+from msray.store.durable import write_over
 from msray.training.fit import Problem
 from msray.training.jobs import Job, Trained, run_job
 from msray.training.loop import Epoch, Progress
@@ -116,12 +117,9 @@ def _save_trained(trained: Trained, file: BinaryIO) -> None:
 
 def _write(path: Path, save: Callable[[BinaryIO], None]) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_suffix(".partial")
+    data = io.BytesIO()
+    save(data)
     try:
-        with partial.open("wb") as file:
-            save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_over(path, data.getvalue())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error

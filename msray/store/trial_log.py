@@ -157,7 +157,7 @@ class TrialLog:
                 raise UnavailableError(f"cannot write {self.path}: {error.strerror or error}", hint=hint) from error
 
     def read(self) -> list[LoggedTrial]:
-        """All of them, the last line of each; those of several runs are several.
+        """All of them, the last line of each that knows most; those of several runs are several.
 
         Raises
         ------
@@ -171,7 +171,10 @@ class TrialLog:
         found: dict[tuple[str, str], LoggedTrial] = {}
         for number, line in enumerate(lines, start=2):
             trial = self._parsed(line, number)
-            found[trial.run_id, trial.trial_id] = trial
+            other = found.get((trial.run_id, trial.trial_id))
+            # One configuration may be tried twice, and be given up the second time.
+            if other is None or _known(trial) >= _known(other):
+                found[trial.run_id, trial.trial_id] = trial
         return list(found.values())
 
     def _parsed(self, line: bytes, number: int) -> LoggedTrial:

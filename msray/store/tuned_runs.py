@@ -17,7 +17,10 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from msray.store.runs import checked_run_id, plain_json, sync_folder, whole_folder, write_text
+from msray.backtest import LatencyLog
+from msray.store.durable import sync_folder, write_new
+from msray.store.latency_log import write_latency_log
+from msray.store.runs import TRIALS, checked_run_id, plain_json, whole_folder
 from msray.store.tables import TableWriter
 from msray.tuning import TuneReport
 
@@ -60,11 +63,14 @@ def write_tuned(
     metrics = {"schema": SCHEMA, "run_id": run_id, **made_of, **plain_json(report.as_dict())}
     schema, columns = _table(report)
     with whole_folder(target) as partial:
-        write_text(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
-        write_text(partial / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
-        write_text(partial / "report.html", page)
-        with TableWriter(partial / "trials.parquet", schema) as table:
+        write_new(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode())
+        write_new(partial / "metrics.json", (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode())
+        write_new(partial / "report.html", page.encode())
+        with TableWriter(partial / TRIALS, schema) as table:
             table.append(columns)
+        log = report.best.backtest.latency.log
+        if isinstance(log, LatencyLog):
+            write_latency_log(partial / log.name, log)
         sync_folder(partial)
     return target
 

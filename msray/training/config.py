@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from msray.features import NAMES, column
 from msray.models.catalog import CATALOG, entry
 from msray.models.config import NetworkConfig
+from msray.training.floors import IMBALANCES
 from msray.training.labels import LabelConfig
 from msray.training.loop import TrainingConfig
 
@@ -80,6 +81,10 @@ class TrainConfig(_Words):
             column(name)
         if len(set(self.features)) < len(self.features):
             raise ValueError("features must differ from each other")
+        if not any(some <= set(self.features) for some in IMBALANCES):
+            raise ValueError(
+                "features must have imbalance_l1, or bid_size_log_l1 and ask_size_log_l1: a rival needs it"
+            )
         if len({model.name for model in self.models}) < len(self.models):
             raise ValueError("models must differ in their names")
         return self

@@ -132,4 +132,4 @@ def fit(
 
 
 def _material(problem: Problem) -> Material:
-    return material(problem.rows, problem.labels, problem.found.change, problem.parts.train)
+    return material(problem.rows, problem.labels, problem.found, problem.parts.train)

@@ -47,17 +47,24 @@ def imbalance(
     rows: TrainingRows, config: LabelConfig, thresholds: tuple[float, ...], learned: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Up where more is bid than offered at the best prices, down where less."""
-    sign = np.nan_to_num(np.sign(rows.values[:, rows.names.index("imbalance_l1")])).astype(np.int64)
+    if "imbalance_l1" in rows.names:
+        more = rows.values[:, rows.names.index("imbalance_l1")]
+    else:
+        bid, ask = (rows.values[:, rows.names.index(f"{side}_size_log_l1")] for side in ("bid", "ask"))
+        more = bid - ask
+    sign = np.nan_to_num(np.sign(more)).astype(np.int64)
     return np.repeat(FLAT + sign[:, None], len(config.horizons), axis=1)
 
 
+IMBALANCES = ({"imbalance_l1"}, {"bid_size_log_l1", "ask_size_log_l1"})
+"""Features that tell what is bid and offered at the best prices: one of these sets is enough."""
 FLOORS: Mapping[str, Rule] = {
     "majority": majority,
     "persistence": persistence,
     "mean_reversion": mean_reversion,
     "imbalance": imbalance,
 }
-"""By name; ``imbalance`` needs the feature ``imbalance_l1``."""
+"""By name; ``imbalance`` needs one of :data:`IMBALANCES` among the features."""
 
 
 def _is_smoothed(config: LabelConfig) -> bool:

@@ -12,6 +12,7 @@ from msray.errors import UsageError
 from msray.models.classes import NO_LABEL
 from msray.models.losses import Targets
 from msray.models.network import Network, WindowNetwork
+from msray.training.labels import Changes
 from msray.training.parts import Part
 from msray.training.rows import TrainingRows
 
@@ -49,29 +50,29 @@ class Material:
         )
 
 
-def material(rows: TrainingRows, classes: NDArray[np.int64], change: NDArray[np.float64], learned: Part) -> Material:
+def material(rows: TrainingRows, classes: NDArray[np.int64], found: Changes, learned: Part) -> Material:
     """Rows and labels as tensors.
 
     Parameters
     ----------
     rows
         All of them.
-    classes, change
-        ``(n, h)``, as :mod:`msray.training.labels` makes them.
+    classes, found
+        Of all rows, as :mod:`msray.training.labels` makes them.
     learned
-        The rows that say what size of change is usual.
+        The rows that say what size of change is usual, from what lies within them alone.
     """
     begin, end = learned
     with np.errstate(invalid="ignore"):
         returns = np.append(np.diff(rows.mid) / np.maximum(rows.mid[:-1], 1), 0.0) if len(rows) else np.zeros(0)
     returns[rows.ends - 1] = 0.0
-    usual = np.array([_usual(change[begin:end, column]) for column in range(change.shape[1])])
-    scaled = np.nan_to_num(change / usual, nan=0.0)
+    inside = np.where(found.end_row[begin:end] < end, found.change[begin:end], np.nan)
+    scaled = np.nan_to_num(found.change / np.array([_usual(column) for column in inside.T]), nan=0.0)
     return Material(
         rows=torch.from_numpy(np.ascontiguousarray(rows.values)),
         classes=torch.from_numpy(np.ascontiguousarray(classes)),
         changes=torch.from_numpy(scaled.astype(np.float32)),
-        next_returns=torch.from_numpy((returns / _usual(returns[begin:end])).astype(np.float32)),
+        next_returns=torch.from_numpy((returns / _usual(returns[begin : end - 1])).astype(np.float32)),
         since=rows.since,
     )
 

@@ -120,13 +120,20 @@ def checked_space(space: SearchSpace, base: Assumed) -> dict[str, Axis]:
     """
     for name in space:
         check_name(name)
-    known = {name: axis.model_copy(update={"whole": True}) if _is_whole(name) else axis for name, axis in space.items()}
+    known = {name: _as_whole(name, axis) if _is_whole(name) else axis for name, axis in space.items()}
     first = {name: axis.ends[0] for name, axis in known.items()}
     for name, axis in known.items():
         ends = tuple(_checked(name, end, first, base) for end in axis.ends)
         if axis.choices:
             known[name] = axis.model_copy(update={"choices": ends})
     return known
+
+
+def _as_whole(name: str, axis: Axis) -> Axis:
+    try:
+        return Axis.model_validate({**axis.model_dump(), "whole": True})
+    except ValidationError as error:
+        raise UsageError(f"{name}: {error.errors()[0]['msg']}, and only whole numbers are meant") from error
 
 
 def _checked(name: str, value: Value, first: Parameters, base: Assumed) -> Value:

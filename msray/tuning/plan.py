@@ -69,12 +69,26 @@ class Plan:
         return cls(strategy=strategy, config=config, space=checked_space(space, base), backtests=backtests)
 
     def windows(self, tapes: Sequence[Tape]) -> Windows:
-        """Folds of some recordings, and the part that is held out; the errors are those of :func:`make_windows`."""
+        """Folds of some recordings, and the part that is held out.
+
+        Raises
+        ------
+        UsageError
+            As :func:`make_windows` does; also if detectors were calibrated on what trials are judged by.
+        """
         base = self.backtests.base
         longest = base.having({_HOLDING: max(self.space[_HOLDING].ends)}) if _HOLDING in self.space else base
         hears = type(self.backtests.strategy(base.backtest)).on_signal is not Strategy.on_signal
         begin_ns, end_ns = known_span(tapes, base.backtest)
-        return make_windows(begin_ns, end_ns, self.config, purge_ns=longest_ns(longest.backtest) if hears else 0)
+        made = make_windows(begin_ns, end_ns, self.config, purge_ns=longest_ns(longest.backtest) if hears else 0)
+        for tape in tapes:
+            if any(one.applied_ns < one.end_ns and one.end_ns > made.folds[0].begin_ns for one in tape.learned):
+                raise UsageError(
+                    f"calibration of {tape.instrument.id} must come from before the recordings: it knows what trials "
+                    "are judged by",
+                    hint="leave it out, then detectors learn as they go on; or use one of earlier recordings",
+                )
+        return made
 
     def digest(self, code: str) -> str:
         """What makes it one search, and not another, on the same recordings; ``code`` stands for the strategy."""

@@ -134,7 +134,7 @@ def test_tests_install_more_and_that_serves_the_rest(newcomer: Newcomer) -> None
     done = newcomer.run("test")
     newcomer.run("demo")
 
-    assert done.stdout == f"ran python -m pytest -q -m not slow -n 2 --dist loadgroup in {newcomer.root}\n"
+    assert done.stdout == f"ran python -m pytest -q -m not slow -n 2 in {newcomer.root}\n"
     assert len(newcomer.installations) == 1
     assert newcomer.installations[0].endswith("[ray,research,models,dev,postgres,fast,zstd]")
 

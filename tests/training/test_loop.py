@@ -32,7 +32,7 @@ def a_training(problem: Problem, name: str = "gru", config: TrainingConfig = QUI
     parts = problem.parts
     return Training(
         make_network(name, a_config(name)),
-        material(problem.rows, problem.labels, problem.found.change, parts.train),
+        material(problem.rows, problem.labels, problem.found, parts.train),
         learned=problem.of(parts.train),
         chosen=problem.of(parts.valid),
         train=parts.train,
@@ -115,7 +115,7 @@ def test_samples_never_leave_their_stretch_or_part() -> None:
     problem = a_problem(some_rows(600, starts=(0, 100, 310)))
     where = np.arange(600, dtype=np.float32)
     problem.rows.values[:] = where[:, None]
-    found = material(problem.rows, problem.labels, problem.found.change, problem.parts.train)
+    found = material(problem.rows, problem.labels, problem.found, problem.parts.train)
     shown = Shown(chunk=50, warm_up=8, chunks=4, windows=16)
     labels = torch.from_numpy(problem.of((0, 360)))
 
@@ -132,7 +132,7 @@ def test_samples_never_leave_their_stretch_or_part() -> None:
 
 def test_the_first_answers_of_a_chunk_do_not_count_but_where_a_stretch_begins() -> None:
     problem = a_problem(some_rows(400, starts=(0,)))
-    found = material(problem.rows, problem.labels, problem.found.change, problem.parts.train)
+    found = material(problem.rows, problem.labels, problem.found, problem.parts.train)
     labels = torch.from_numpy(problem.of((0, 240)))
     shown = Shown(chunk=60, warm_up=20, chunks=1)
     network = make_network("gru", a_config("gru"))

@@ -75,15 +75,15 @@ def trials(shown: Shown) -> Markup:
     """The backtest among its neighbours."""
     tried = shown.report.trials
     rule = (
-        f"The same recordings were traded in {words.counted(tried.count, 'way')}, this one included: with settings "
-        "that one could as well have chosen. Whoever picks the best of many looks better than he is; these figures say "
-        "by how much."
+        f"The same recordings were traded in {words.counted(len(tried.net_returns), 'way')}, this one included: with "
+        "settings that one could as well have chosen. Whoever picks the best of many looks better than he is; these "
+        "figures say by how much."
     )
+    if tried.earlier:
+        rule += f" {words.counted(tried.earlier, 'other')} were tried on them before, and count too."
     value = words.known(tried.deflated_sharpe, words.probability, NEVER_MOVED)
-    told = together(
-        ["Net returns of all trials. DSR of this one: ", value, f", {words.counted(tried.count, 'trial')}."]
-    )
-    drawn = together([element("h3", {}, "All trials"), figure(told, trials_chart(tried.net_returns))])
+    told = together(["Net returns of these. DSR of this one: ", value, f", {words.counted(tried.count, 'trial')}."])
+    drawn = together([element("h3", {}, "Trials"), figure(told, trials_chart(tried.net_returns))])
     return together([note(rule), pair(drawn, _overfitting(shown))])
 
 

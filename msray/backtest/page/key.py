@@ -70,7 +70,7 @@ def _net_return(report: BacktestReport) -> Card:
     else:
         low, high = signed_percent(interval.low), signed_percent(interval.high)
         within = f"{interval.level:.0%} interval of closed trades {low} to {high}"
-    best = f"best of {counted(trials.count, 'trial')}: {signed_percent(trials.best_net_return)}"
+    best = f"best of {counted(len(trials.net_returns), 'trial')}: {signed_percent(trials.best_net_return)}"
     return "Net return, after all costs", signed_percent(report.result.net_return), (within, best)
 
 

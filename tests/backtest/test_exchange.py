@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msray.backtest.config import QueueConfig
 from msray.backtest.exchange import SimulatedVenue
 from msray.errors import UsageError
-from msray.market import DEPTH, SNAPSHOT, TRADE, UNSIGNED, OrderKind, ReportKind, Side
+from msray.market import DEPTH, EDGE, SNAPSHOT, TRADE, UNSIGNED, OrderKind, ReportKind, Side
 from tests.backtest.made import INSTRUMENT, depth, gap, random_messages, records, snapshot, sold
 from tests.naive.venue import NaiveVenue
 
@@ -183,6 +183,25 @@ def test_levels_beyond_the_covered_range_are_not_traded_against():
     made.place(20, 1, Side.BUY, OrderKind.MARKET, 0, 5)
 
     assert fills(made.advance(FOREVER)) == [(20, 1, 101, 1, 0), (20, 1, 102, 1, 0)]
+
+
+@pytest.mark.parametrize("model", ["risk_averse", "power", "logarithm"])
+@pytest.mark.parametrize("shown", [400, 100])
+def test_who_joins_a_level_out_of_sight_stands_behind_all_that_comes_into_sight(model, shown):
+    log = records(
+        (SNAPSHOT, 0, [(0, 98, 50), (1, 101, 4)]),
+        depth(2, (0, 97, 500)),
+        depth(10, (0, 98, 0), (EDGE, 97, shown)),
+        sold(20, 97, 20),
+        sold(30, 97, shown - 20),
+        sold(40, 97, 5),
+    )
+    log.messages["first_id"][0] = 1  # a snapshot of one level
+    made = SimulatedVenue(INSTRUMENT, QueueConfig(model=model), stops_at_reports=False)
+    made.feed(log, log.messages["event_ns"].copy())
+    made.place(5, 1, Side.BUY, OrderKind.LIMIT, 97, 20)
+
+    assert fills(made.advance(FOREVER)) == [(40, 1, 97, 5, 1)]
 
 
 @pytest.mark.parametrize(("field", "tick", "size"), [("tick", 0, 1), ("size", 99, 0), ("size", 99, -3)])

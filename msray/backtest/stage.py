@@ -143,8 +143,15 @@ class Stage:
         """What a strategy that waits for signals does at a place, and the number of messages it was played.
 
         It is what :meth:`BacktestingEngine.run` gives of the whole tapes with the signals of the fold alone.
+
+        Raises
+        ------
+        UsageError
+            If the strategy does not wait for signals, but trades on rows: its folds would not end.
         """
         names, fold = place
+        if fold is not None and strategy.wants_rows:
+            raise UsageError("a fold needs a strategy that waits for signals, got one that is told of every row")
         engine = BacktestingEngine(config.for_some(names), strategy)
         reels, ways = [self._reels[name] for name in names], self._ways[place]
         engine.trade([reel.instrument(way.begin) for reel, way in zip(reels, ways, strict=True)])

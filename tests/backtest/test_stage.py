@@ -214,6 +214,15 @@ def test_an_instrument_without_a_tape_is_refused_by_name():
         Stage([market(np.random.default_rng(1))], [(("test:Z",), None)], [CONFIG])
 
 
+def test_a_strategy_that_does_not_wait_for_signals_has_no_folds():
+    tape, strategy = market(np.random.default_rng(1)), Strategy()
+    strategy.wants_rows = True
+    fold = (0, 10**18)
+
+    with pytest.raises(UsageError, match="waits for signals"):
+        Stage([tape], [((X,), fold)], [CONFIG]).play(((X,), fold), CONFIG, strategy)
+
+
 def test_a_clock_that_was_behind_is_refused_before_anything_is_run():
     tape = market(np.random.default_rng(1))
     messages = tape.records.messages.copy()

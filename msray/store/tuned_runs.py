@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from msray.backtest import LatencyLog
+from msray.backtest.latency_log import LatencyLog
 from msray.store.durable import sync_folder, write_new
 from msray.store.latency_log import write_latency_log
 from msray.store.runs import TRIALS, checked_run_id, plain_json, whole_folder

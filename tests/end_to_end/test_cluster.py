@@ -95,7 +95,7 @@ def test_books_equal_the_exchanges_own(running: Running) -> None:
 
 
 def test_signals_are_the_same_over_http_and_from_the_ledger(running: Running) -> None:
-    eventually(running.ids, 30)
+    eventually(running.ids, 90)  # of a machine that does other things too
     over_http = running.signals()
 
     stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]

@@ -198,7 +198,7 @@ def move_queue(desk: Arena, o: int, shown: int) -> None:
     desk[o + SHOWN] = shown
     desk[o + TRADED] = 0
     ahead = desk[o + AHEAD]
-    if desk[QUEUE] >= POWER and left_it > 0 and ahead <= before:  # else nobody knows yet what stands ahead
+    if desk[QUEUE] >= POWER and left_it > 0 and ahead < NEVER // 2:  # else nobody knows yet what stands ahead
         behind = before - ahead
         p = _share_behind(desk, ahead, behind)
         moved = float(ahead) - (1.0 - p) * left_it + min(behind - p * left_it, 0.0)

@@ -8,7 +8,7 @@ prices and maker flags are; of several levels taken at once hftbacktest tells th
 ===============  ======================================================  ==============================================
 convention       here                                                    hftbacktest
 ===============  ======================================================  ==============================================
-UNCOVERED        beyond the snapshot's range nothing is traded against   what is known there counts as all there is
+UNCOVERED        beyond the snapshot's range nothing is known            what is known there counts as all there is
 TAKEN_AGAIN      what an order took is gone until the level changes      it is there again for the next order
 ALONE            own orders share a trade: by price, then by time        each meets it as if it were the only one
 THROUGH_WHOLE    a trade beyond the price fills no more than its size    it fills the whole order

@@ -14,7 +14,7 @@ Level = tuple[int, int]
 class There(Enum):
     """What hftbacktest does otherwise than we."""
 
-    UNCOVERED = "levels beyond those that the snapshot covers are traded against"
+    UNCOVERED = "levels beyond those that the snapshot covers are known: traded against, and stood behind"
     TAKEN_AGAIN = "what an order took of a level is there again for the next one"
     ALONE = "each order meets a trade as if it were the only one of ours"
     THROUGH_WHOLE = "a trade beyond the price fills the whole order, whatever its own size"
@@ -31,6 +31,10 @@ PARTIAL = (*_EACH, There.REST_AT_LIMIT, There.SHORT_SWEEP)
 """PartialFillExchange."""
 WHOLE = (*_EACH, There.QUEUE_WHOLE, There.TAKES_WHOLE)
 """NoPartialFillExchange."""
+
+
+OUT_OF_SIGHT = 2.0**62
+"""Ahead of an order that came where nobody knows what stands."""
 
 
 @dataclass
@@ -119,6 +123,9 @@ class Venue:
             if kind is OrderKind.LIMIT and There.REST_AT_LIMIT in self.there:
                 self._fill(at_ns, order, tick, order.left, is_maker=False)
         if order.left and kind in (OrderKind.LIMIT, OrderKind.POST_ONLY):
+            lowest, highest = self.book.covered
+            if There.UNCOVERED not in self.there and (tick < lowest if side == BUY else tick > highest):
+                order.ahead = OUT_OF_SIGHT
             self.orders.append(order)
 
     def cancel(self, order_id: int) -> None:
@@ -138,7 +145,7 @@ class Venue:
         shown = self.book.at(order.side, order.tick)
         left_it = before - shown - order.traded
         order.traded = 0
-        if self.power and left_it > 0:
+        if self.power and left_it > 0 and order.ahead < OUT_OF_SIGHT / 2:
             behind = before - order.ahead
             back, front = max(behind, 0) ** self.power, order.ahead**self.power
             p = back / (back + front) if back else 0.0

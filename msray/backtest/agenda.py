@@ -48,50 +48,60 @@ class Entry(NamedTuple):
 
 
 class Agenda:
-    """A heap of entries."""
+    """Two heaps of entries: of the times that somebody asked for, and of all else."""
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
+        self._times: list[Entry] = []
+        self._others: list[Entry] = []
+        self._counts = [0] * len(Kind)
         self._written = 0
-
-    def __len__(self) -> int:
-        return len(self._heap)
 
     def write(self, at_ns: int, kind: Kind, what: object) -> None:
         """Something will be known at a local time."""
         self._written += 1
-        heapq.heappush(self._heap, Entry(at_ns, kind, getattr(what, "instrument", ""), self._written, what))
+        self._counts[kind] += 1
+        heap = self._times if kind is Kind.TIME else self._others
+        heapq.heappush(heap, Entry(at_ns, kind, getattr(what, "instrument", ""), self._written, what))
+
+    def count(self, kind: Kind) -> int:
+        """How many things of a kind are written here."""
+        return self._counts[kind]
 
     @property
     def expects_nothing(self) -> bool:
         """Whether nothing is written here but payments of funding, which those pay who hold something."""
-        return all(entry.kind is Kind.FUNDING for entry in self._heap)
+        return sum(self._counts) == self._counts[Kind.FUNDING]
 
     @property
     def next_ns(self) -> int:
         """When the next thing is known; :data:`NEVER_NS` if there is none."""
-        return self._heap[0].at_ns if self._heap else NEVER_NS
+        return self.next[0]
 
     @property
     def next(self) -> Moment:
         """When the next thing is known, and what kind it is of."""
-        return self._heap[0][:2] if self._heap else NEVER
+        heap = self._first
+        return heap[0][:2] if heap else NEVER
 
-    def next_beside(self, kind: Kind) -> int:
-        """When the next thing of another kind is known; :data:`NEVER_NS` if there is none."""
-        return min((entry.at_ns for entry in self._heap if entry.kind is not kind), default=NEVER_NS)
+    @property
+    def next_beside_times(self) -> int:
+        """When the next thing is known that is no time; :data:`NEVER_NS` if there is none."""
+        return self._others[0].at_ns if self._others else NEVER_NS
 
-    def count(self, kind: Kind) -> int:
-        """How many things of a kind are written here."""
-        return sum(entry.kind is kind for entry in self._heap)
-
-    def take(self, kind: Kind) -> list[Entry]:
-        """All things of a kind, in order, which are taken off."""
-        found = sorted(entry for entry in self._heap if entry.kind is kind)
-        self._heap = [entry for entry in self._heap if entry.kind is not kind]
-        heapq.heapify(self._heap)
+    def take_times(self) -> list[Entry]:
+        """All times, in order, which are taken off."""
+        found, self._times, self._counts[Kind.TIME] = sorted(self._times), [], 0
         return found
 
     def pop(self) -> Entry:
         """The next thing, which is taken off."""
-        return heapq.heappop(self._heap)
+        entry = heapq.heappop(self._first)
+        self._counts[entry.kind] -= 1
+        return entry
+
+    @property
+    def _first(self) -> list[Entry]:
+        """The heap that the next thing is on."""
+        if self._times and (not self._others or self._times[0] < self._others[0]):
+            return self._times
+        return self._others

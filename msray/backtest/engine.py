@@ -174,7 +174,7 @@ class BacktestingEngine:
             self._lane = make_lane(self.strategy, self._latency, self.desk, self._agenda, self._valuation)
         while True:
             if self._lane is not None:
-                self._hear(self._lane.market, self._lane.go_to(until_ns))
+                self._lane.go_to(until_ns, self._hear)
             known = min(self._agenda.next, self._next_row)
             self._valuation.look_ahead(min(known[0] - 1, until_ns))
             at_ns, kind = min(known, (self._valuation.due_ns, Kind.VALUE))

@@ -6,7 +6,7 @@ from itertools import product
 
 from msray.backtest.config import MOST_WIDTH, SECOND, BacktestConfig
 from msray.backtest.strategy import Answer, Desk, Strategy
-from msray.market import Side, Signal
+from msray.market import PRICE_DECIMALS, Side, Signal
 
 SIDES = {"imbalance": 1, "liquidity_bid": 1, "liquidity_ask": -1}
 """Signal type -> the side that a rise of what it watches speaks for; a type that is not here has no side."""
@@ -146,8 +146,8 @@ class SignalFollower(Strategy):
         episode.state = _State.HOLDING
         config, sign = self._config, episode.side.sign
         entry = desk.average_price(episode.instrument)
-        profit = round(entry * (1 + sign * config.profit_target_pct) * 10**18)
-        stop = round(entry * (1 - sign * config.stop_loss_pct) * 10**18)
+        profit = round(entry * (1 + sign * config.profit_target_pct) * 10**PRICE_DECIMALS)
+        stop = round(entry * (1 - sign * config.stop_loss_pct) * 10**PRICE_DECIMALS)
         # A bought position is sold at the bid, which is the side of the book that buys.
         desk.watch(episode.instrument, episode.side, min(profit, stop), max(profit, stop), episode.token)
         desk.wake_at(desk.now_ns + round(config.max_holding_seconds * SECOND), episode.token)

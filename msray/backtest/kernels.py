@@ -50,6 +50,12 @@ def _meets(side: int, tick: int, limit: int) -> bool:
 
 
 @kernel
+def _is_in_sight(ladder: Arena, side: int, tick: int) -> bool:
+    """Whether the book knows what stands there."""
+    return tick <= ladder[book.ASK_EDGE] if side == d.SELL else tick >= ladder[book.BID_EDGE]
+
+
+@kernel
 def _sweep(desk: Arena, ladder: Arena, reports: Any, side: int, limit: int, order_id: int, size: int, own: int) -> int:
     """Trade an order against recorded levels of ``side``, best first.
 
@@ -108,7 +114,8 @@ def settle(desk: Arena, ladder: Arena, reports: Any) -> None:
     for i in range(desk[d.ORDERS]):
         o = desk[d.ORDERS_AT] + i * d.ORDER_WORDS
         shown = book.size_at(ladder, desk[o + d.SIDE], desk[o + d.TICK])
-        if shown != desk[o + d.SHOWN]:
+        comes_into_sight = desk[o + d.AHEAD] > shown and _is_in_sight(ladder, desk[o + d.SIDE], desk[o + d.TICK])
+        if shown != desk[o + d.SHOWN] or comes_into_sight:
             d.move_queue(desk, o, shown)
     if ladder[book.BEST_ASK] <= desk[d.HIGHEST_BUY] or ladder[book.BEST_BID] >= desk[d.LOWEST_SELL]:
         _cross(desk, ladder, reports)
@@ -127,7 +134,7 @@ def _rest(desk: Arena, ladder: Arena, reports: Any, order_id: int, side: int, ti
     desk[o + d.SHOWN] = shown
     desk[o + d.TRADED] = 0
     desk[o + d.CAME] = desk[d.BOOK_ID]
-    if tick < ladder[book.BID_EDGE] if side == d.BUY else tick > ladder[book.ASK_EDGE]:
+    if not _is_in_sight(ladder, side, tick):
         desk[o + d.AHEAD] = d.NEVER  # what stands there is not shown: at most what is when it comes into sight
     desk[d.ORDERS] += 1
     if side == d.BUY:

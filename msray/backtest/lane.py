@@ -20,7 +20,7 @@ from msray.backtest import kernels_lane_orders as o
 from msray.backtest.account import as_float
 from msray.backtest.agenda import NEVER_NS, Agenda, Kind
 from msray.backtest.compiled import ASK, SIGNATURE, TOLD, CompiledStrategy
-from msray.backtest.desk import Order, TradingDesk
+from msray.backtest.desk import Market, Order, TradingDesk
 from msray.backtest.exchange import Reports
 from msray.backtest.latency import ConstantLatency, Latency
 from msray.backtest.strategy import Strategy
@@ -29,7 +29,6 @@ from msray.compiled import typed_kernel
 from msray.market import LEVEL, MESSAGE, PRICE_DECIMALS, REPORT, Fill, OrderKind, ReportKind, Side
 
 _SIDES = tuple(Side)
-_NO_REPORTS = np.zeros(0, REPORT)
 _LOGGED = 4096
 _FEW, _MOST_REST = 8, 1024
 """Where the kernel did less, Python goes on alone for ever longer."""
@@ -81,36 +80,37 @@ class Lane:
         (self.market,) = desk.markets.values()
         self._rest = self._resting = 0
 
-    def go_to(self, until_ns: int) -> Reports:
+    def go_to(self, until_ns: int, hear: Callable[[Market, Reports], None]) -> None:
         """Run up to a local time, included, or to what is left to Python; then that must go on.
 
-        Returns
-        -------
-        Reports
-            What the venue has said of orders and we have yet to learn of.
+        Parameters
+        ----------
+        until_ns
+            Local time.
+        hear
+            Is told what the venue has said of orders and we have yet to learn of.
         """
         if self._resting > 0:
             self._resting -= 1
-            return _NO_REPORTS
+            return
         last_ns = self._last_ns(until_ns)
         if last_ns <= self._desk.now_ns or not self._is_simple():
-            return _NO_REPORTS
+            return
         self._valuation.forget()
         self._take_over()
         stop = self._run(last_ns)
-        reports = self._put_back()
+        hear(self.market, self._put_back())  # what is sent below may take the venue on to another grid
         self._rest = 0 if self._lane[o.EVENTS] >= _FEW else min(2 * self._rest + 1, _MOST_REST)
         self._resting = self._rest
         if stop == k.UNDONE:
             self._strategy.carry_on(self._desk, int(self._lane[o.FIRST_ASK]), int(self._lane[o.ASKS]))
-        return reports
 
     def _last_ns(self, until_ns: int) -> int:
         """How far the kernel may go: not to what only Python knows of, nor beyond a piece of the recording."""
         market, agenda = self.market, self._agenda
         if market.venue.is_idle:
             market.venue.advance(self._desk.now_ns)
-        return min(until_ns, agenda.next_beside(Kind.TIME) - 1, market.venue.piece_ns, market.quotes.piece_ns)
+        return min(until_ns, agenda.next_beside_times - 1, market.venue.piece_ns, market.quotes.piece_ns)
 
     def _is_simple(self) -> bool:
         """Whether the kernel understands how things stand."""
@@ -133,7 +133,7 @@ class Lane:
         lane[o.FACTOR] = view.unit // market.venue.instrument.exact_price(1)
         lane[[o.TAKEN, o.LOGGED, o.EVENTS, o.FIRST_ASK, o.ASKS]] = 0
         lane[o.ANSWERS : o.HEADER] = 0
-        times = self._agenda.take(Kind.TIME)
+        times = self._agenda.take_times()
         lane[o.TIMERS] = len(times)
         for number, entry in enumerate(times):
             at = o.TIMERS_AT + number * o.TIMER_WORDS

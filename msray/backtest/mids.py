@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from msray.backtest.config import BacktestConfig
+from msray.backtest.quotes import is_quote
 from msray.backtest.tape import Tape, TwoClocks
 from msray.errors import UsageError
-from msray.market import MAX_TICK, Instrument
+from msray.market import Instrument
 
 Integers = NDArray[np.int64]
 
@@ -84,7 +85,7 @@ def mids_of(tapes: Sequence[Tape], config: BacktestConfig) -> Mids:
     found = []
     for part in parts:
         at_ns = clocks.read(part.records)[0][part.row_message]
-        whole = (part.bests[:, 0] >= 0) & (part.bests[:, 2] <= MAX_TICK)
+        whole = is_quote(part.bests)
         found.append((at_ns[whole], (part.bests[:, 0] + part.bests[:, 2])[whole]))
     if not any(len(at_ns) for at_ns, _ in found):
         raise UsageError("tapes must have a row with both sides of the book")

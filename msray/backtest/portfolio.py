@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msray.backtest.account import Account, as_float, money
 from msray.errors import UsageError
-from msray.market import Fill, Instrument
+from msray.market import PRICE_DECIMALS, Fill, Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +205,7 @@ class PortfolioManager:
 
     @staticmethod
     def _closed(account: Account, fill: Fill, trade: _OpenTrade, reason: str) -> Trade:
-        quote = fill.price / 10**18 if account.contract else 1.0
+        quote = fill.price / 10**PRICE_DECIMALS if account.contract else 1.0
         gross, fees, funding = (
             as_float(now - before) * quote
             for now, before in (
@@ -221,8 +221,8 @@ class PortfolioManager:
             entry_ns=trade.entry_ns,
             exit_ns=fill.local_ns,
             size=account.instrument.size(trade.entered),
-            entry_price=trade.entered_at / trade.entered / 10**18,
-            exit_price=trade.left_at / trade.entered / 10**18,
+            entry_price=trade.entered_at / trade.entered / 10**PRICE_DECIMALS,
+            exit_price=trade.left_at / trade.entered / 10**PRICE_DECIMALS,
             gross=gross,
             fees=fees,
             funding=funding,

@@ -21,6 +21,7 @@ from msray.evaluation import (
     measure_trades,
     stationary_bootstrap_interval,
 )
+from msray.market import PRICE_DECIMALS
 
 LEAST_TRADES = 5
 """Fewer say nothing of how far another sample of them might lie."""
@@ -258,7 +259,7 @@ def _groups(result: BacktestResult, by: str) -> tuple[Group, ...]:
 
 def _costs(result: BacktestResult) -> Costs:
     """Sums over accounts; what an inverse future paid in coins is valued at its last price."""
-    last = {fill.instrument: fill.price / 10**18 for fill in result.fills}
+    last = {fill.instrument: fill.price / 10**PRICE_DECIMALS for fill in result.fills}
     funding = turnover = 0.0
     for name, account in result.accounts.items():
         quote = last.get(name, 0.0) if account.contract else 1.0

@@ -13,7 +13,7 @@ from msray.backtest.config import BacktestConfig
 from msray.backtest.portfolio import Trade
 from msray.backtest.risk import Refusal
 from msray.extras import from_extra
-from msray.market import Fill, Instrument, Signal
+from msray.market import PRICE_DECIMALS, Fill, Instrument, Signal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class BacktestResult:
     @property
     def fees(self) -> float:
         """Fees paid, quote units; what an inverse future paid in coins is valued at its last price."""
-        last = {fill.instrument: fill.price / 10**18 for fill in self.fills}
+        last = {fill.instrument: fill.price / 10**PRICE_DECIMALS for fill in self.fills}
         return math.fsum(
             as_float(account.fees) * (last.get(name, 0.0) if account.contract else 1.0)
             for name, account in self.accounts.items()

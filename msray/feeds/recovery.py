@@ -5,16 +5,24 @@ records whose signals nobody has. Folding its log again finds them, with the sam
 nothing. A run whose signals are all stored is *settled*, and says so with a file beside its segments.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msray.errors import CorruptLogError
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.segment import segment_paths
 from msray.market import Signal
-from msray.prediction import Pipeline, read_log_metadata
+from msray.prediction import (
+    Forecasting,
+    Forecasts,
+    ModelName,
+    Pipeline,
+    PredictConfig,
+    ServedModel,
+    read_log_metadata,
+)
 
-MARK = ".settled"
+MARK, SKIPPED = ".settled", ".skipped"
 
 
 def unsettled(folder: Path) -> dict[int, list[Path]]:
@@ -33,6 +41,9 @@ def unsettled(folder: Path) -> dict[int, list[Path]]:
     for mark in folder.glob(f"*{MARK}"):
         if mark.stem.isdecimal() and sessions.pop(int(mark.stem), None) is None:
             mark.unlink(missing_ok=True)
+    for mark in folder.glob(f"*{SKIPPED}"):
+        if not mark.stem.isdecimal() or int(mark.stem) not in sessions:
+            mark.unlink(missing_ok=True)
     return sessions
 
 
@@ -41,13 +52,31 @@ def settle(folder: Path, session: int) -> None:
     (folder / f"{session}{MARK}").touch()
 
 
-def signals_again(segments: list[Path]) -> Iterator[list[Signal]]:
+def note_skipped(folder: Path, session: int) -> None:
+    """Say that models of a run have not seen all rows, so that they say other things of its log than they said."""
+    (folder / f"{session}{SKIPPED}").touch()
+
+
+def has_skipped(folder: Path, session: int) -> bool:
+    """Whether that was said of a run."""
+    return (folder / f"{session}{SKIPPED}").exists()
+
+
+def signals_again(
+    segments: list[Path],
+    load: Callable[[ModelName], ServedModel] | None = None,
+    problems: list[str] | None = None,
+) -> Iterator[list[Signal]]:
     """The signals of one run, found again in the order in which it found them.
 
     Parameters
     ----------
     segments
         All that the run wrote, from its first on.
+    load
+        Gives the models that predicted; None: only what detectors found is found again.
+    problems
+        Gets a line for each model that could not be loaded: its signals are not found again.
 
     Raises
     ------
@@ -61,6 +90,14 @@ def signals_again(segments: list[Path]) -> Iterator[list[Signal]]:
     if said is None:
         raise CorruptLogError(f"{segments[0]} does not say what its run looked for")
     detection, calibrations = said
-    pipeline = Pipeline(log.instruments, detection, calibrations=calibrations)
+    ids = [instrument.id for instrument in log.instruments]
+    forecasting = Forecasting(
+        lambda sink: Pipeline(log.instruments, detection, calibrations=calibrations, sink=sink),
+        Forecasts(ids, [], PredictConfig()),
+        load=load,
+    )
     for event in log.events():
-        yield pipeline.apply(event)
+        yield forecasting.apply(event)
+        if problems is not None:
+            problems += forecasting.problems
+            forecasting.problems.clear()

@@ -11,7 +11,7 @@ from msray.feeds.outlet import Idle, Outlet
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.source import Source
 from msray.market import Instrument
-from msray.prediction import Disconnected, LogEvent
+from msray.prediction import Disconnected, LogEvent, ModelChanged
 
 IDLE_S = 0.2
 SYNC_S = 1.0
@@ -89,6 +89,12 @@ class DataStreamer:
             Who goes first while weight is short: higher.
         """
         self.source.request_snapshot(instrument_id, priority)
+
+    def note(self, event: ModelChanged) -> bool:
+        """Have something that no source says take its place in the log and in the stream; False: the log refuses it."""
+        dropped = self._outlet.dropped
+        self._outlet.emit(event)
+        return self._outlet.dropped == dropped
 
     def __aiter__(self) -> Self:
         return self

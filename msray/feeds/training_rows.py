@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from msray.features import column, has_levels
 from msray.feeds.replay import Replay, drive
-from msray.prediction import DetectionConfig, Pipeline
+from msray.prediction import DetectionConfig, LevelSink, Pipeline, RowSink
 from msray.training.rows import RowRecorder, TrainingRows
 
 
@@ -21,7 +22,7 @@ def read_training_rows(
     replay
         What was recorded.
     features
-        Names of the columns.
+        Names of the columns; levels are computed where one of them is asked for.
     until_ns, progress
         See :func:`~msray.feeds.replay.drive`.
 
@@ -31,6 +32,11 @@ def read_training_rows(
         By instrument id, in the order of the replay.
     """
     recorders = {instrument.id: RowRecorder(features) for instrument in replay.instruments}
-    pipeline = Pipeline(replay.instruments, DetectionConfig(), sink=lambda name: recorders[name])
+    needs_levels = has_levels([column(name) for name in features])
+
+    def sink(name: str) -> RowSink:
+        return LevelSink(recorders[name]) if needs_levels else recorders[name]
+
+    pipeline = Pipeline(replay.instruments, DetectionConfig(), sink=sink)
     drive(replay, pipeline, until_ns=until_ns, progress=progress)
     return {name: recorder.take() for name, recorder in recorders.items()}

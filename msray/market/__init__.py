@@ -26,7 +26,7 @@ from msray.market.events import (
 )
 from msray.market.instrument import PRICE_DECIMALS, Instrument, check_id
 from msray.market.orders import REPORT, Fill, OrderKind, ReportKind, Side
-from msray.market.signals import UNCALIBRATED, Signal, signal_id
+from msray.market.signals import UNCALIBRATED, Prediction, PredictionScore, Signal, signal_id
 
 __all__ = [
     "ASK",
@@ -55,6 +55,8 @@ __all__ = [
     "Levels",
     "Messages",
     "OrderKind",
+    "Prediction",
+    "PredictionScore",
     "Records",
     "ReportKind",
     "Side",

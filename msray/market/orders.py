@@ -56,11 +56,6 @@ class ReportKind(IntEnum):
     LOST = 7
     """It rested when a gap of the recording began; taken out, since nobody knows what it would have met."""
 
-    @property
-    def is_refusal(self) -> bool:
-        """Whether what was asked for was not done."""
-        return ReportKind.REFUSED_WOULD_TAKE <= self <= ReportKind.REFUSED_UNKNOWN_BOOK
-
 
 REPORT = np.dtype(
     [

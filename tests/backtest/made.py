@@ -8,7 +8,21 @@ import numpy as np
 
 from msray.backtest.tape import Tape
 from msray.book import L2Book
-from msray.market import ASK, DEPTH, GAP, LEVEL, MESSAGE, REGRID, SELL, SNAPSHOT, TRADE, Instrument, Records, Signal
+from msray.market import (
+    ASK,
+    DEPTH,
+    EDGE,
+    GAP,
+    LEVEL,
+    MESSAGE,
+    REGRID,
+    SELL,
+    SNAPSHOT,
+    TRADE,
+    Instrument,
+    Records,
+    Signal,
+)
 
 INSTRUMENT = Instrument(venue="test", symbol="X", price_decimals=1, size_decimals=0, tick=1, grid=1)
 
@@ -54,8 +68,11 @@ def regrid(at_ns: int, factor: int, decimals: int) -> tuple:
     return (REGRID, at_ns, [], (decimals, 1, factor))
 
 
-def random_messages(rng: np.random.Generator, count: int) -> list[tuple]:
-    """A snapshot, then depth and trades around 100, one each 10 ns; now and then the book is crossed or one-sided."""
+def random_messages(rng: np.random.Generator, count: int, *, edges: bool = False) -> list[tuple]:
+    """A snapshot, then depth and trades around 100, one each 10 ns; now and then the book is crossed or one-sided.
+
+    With ``edges`` levels go out of sight and come back.
+    """
     found = [snapshot(0, {99: 4, 98: 5, 97: 3}, {101: 4, 102: 5, 103: 3})]
     for number in range(1, count):
         if rng.random() < 0.4:
@@ -67,6 +84,9 @@ def random_messages(rng: np.random.Generator, count: int) -> list[tuple]:
             side = int(rng.integers(2))
             tick = int(rng.integers(96, 101) if side == 0 else rng.integers(100, 105))
             changes[side, tick] = int(rng.integers(0, 7))
+        if edges and rng.random() < 0.5:
+            side, tick = next(iter(changes))
+            changes[side | EDGE, tick] = changes.pop((side, tick))
         found.append(depth(10 * number, *((side, tick, size) for (side, tick), size in changes.items())))
     return found
 

@@ -204,16 +204,34 @@ def test_who_joins_a_level_out_of_sight_stands_behind_all_that_comes_into_sight(
     assert fills(made.advance(FOREVER)) == [(40, 1, 97, 5, 1)]
 
 
+@pytest.mark.parametrize("model", ["risk_averse", "fifo", "power", "logarithm"])
+@pytest.mark.parametrize("stood", [0, 30])
+def test_who_joins_a_level_that_came_into_sight_stands_behind_an_order_that_was_there(model, stood):
+    log = records(
+        (SNAPSHOT, 0, [(0, 98, 50), (1, 101, 4)]),
+        depth(2, (0, 97, stood)),
+        depth(10, (0, 98, 0), (EDGE, 96, 7)),
+        depth(15, (0, 97, stood + 100)),
+        sold(20, 97, stood + 5),
+    )
+    log.messages["first_id"][0] = 1  # a snapshot of one level
+    made = SimulatedVenue(INSTRUMENT, QueueConfig(model=model), stops_at_reports=False)
+    made.feed(log, log.messages["event_ns"].copy())
+    made.place(5, 1, Side.BUY, OrderKind.LIMIT, 97, 20)
+
+    assert fills(made.advance(FOREVER)) == [(20, 1, 97, 5, 1)]
+
+
 @pytest.mark.parametrize(("field", "tick", "size"), [("tick", 0, 1), ("size", 99, 0), ("size", 99, -3)])
 def test_an_order_that_cannot_be_is_refused_by_name(field, tick, size):
     with pytest.raises(UsageError, match=f"^{field} of an order must be 1 to"):
         venue(BOOK).place(0, 1, Side.BUY, OrderKind.LIMIT, tick, size)
 
 
-def _play(seed, orders, cuts, stops):
+def _play(seed, orders, cuts, stops, edges=False):
     """The same market and orders through both venues."""
     rng = np.random.default_rng(seed)
-    messages = random_messages(rng, 60)
+    messages = random_messages(rng, 60, edges=edges)
     wishes = []
     for number in range(1, orders + 1):
         at_ns, side, kind = int(rng.integers(1, 600)), Side(int(rng.integers(2))), OrderKind(int(rng.integers(4)))
@@ -259,9 +277,15 @@ def seen_naive(reports):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 25), st.lists(st.integers(1, 59), max_size=3, unique=True), st.booleans())
-def test_every_report_equals_that_of_a_venue_that_serves_unit_by_unit(seed, orders, cuts, stops):
-    mine, naive = _play(seed, orders, sorted(cuts), stops)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 25),
+    st.lists(st.integers(1, 59), max_size=3, unique=True),
+    st.booleans(),
+    st.booleans(),
+)
+def test_every_report_equals_that_of_a_venue_that_serves_unit_by_unit(seed, orders, cuts, stops, edges):
+    mine, naive = _play(seed, orders, sorted(cuts), stops, edges)
 
     parts = [mine.advance(FOREVER)]
     while stops and len(parts[-1]):

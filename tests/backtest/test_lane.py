@@ -18,7 +18,8 @@ from msray.backtest.entrances import grids_of
 from msray.backtest.latency import ConstantLatency
 from msray.errors import UsageError
 from msray.features import NAMES
-from tests.backtest.made import INSTRUMENT, depth, pieces, records, snapshot, tape
+from msray.market import OrderKind
+from tests.backtest.made import INSTRUMENT, depth, pieces, records, regrid, snapshot, tape
 from tests.backtest.test_stage import market
 from tests.backtest.watched import random_market
 
@@ -288,6 +289,37 @@ def test_every_row_is_told_once_with_its_values():
         BacktestingEngine(FREE, strategy, latency=latency).run([path])
 
         assert (strategy.words[0], strategy.reals[0]) == (4, 1.0 + 2.0 + 4.0 + 5.0)
+
+
+@decision
+def buys_again_late(told, values, words, reals, asks):
+    """Buys at 5 ms; at 15 ms it asks for what the kernel leaves to Python, and buys again."""
+    if told.why == Why.START:
+        for number in range(2):
+            asks[number].what, asks[number].token = Act.WAKE, number
+            asks[number].at_ns = (5 + 10 * number) * 1_000_000
+        return 2
+    if told.why != Why.TIME:
+        return 0
+    if told.token == 1:
+        asks[0].what, asks[0].token, asks[0].tick, asks[0].size = Act.REPLACE, 9, 90, 1
+    order = asks[told.token]
+    order.what, order.token, order.side, order.kind, order.size = Act.PLACE, told.token, 0, OrderKind.MARKET, 1
+    return 1 + told.token
+
+
+def test_a_fill_has_the_price_of_the_grid_it_was_made_on():
+    log = records(*BOOK, regrid(10 * MS, 10, 2))
+    log.messages["local_ns"][-1] = 40 * MS
+    stories = []
+    for latency in (SameLatency(0, 20 * MS), ConstantLatency(0, 20 * MS)):
+        strategy = CompiledStrategy(buys_again_late)
+        engine = BacktestingEngine(FREE, strategy, latency=latency)
+        stories.append(story(engine, strategy, engine.run([tape(log)])))
+
+    alone, found = stories
+    assert [fill.price for fill in alone["fills"]] == [INSTRUMENT.exact_price(101)] * 2
+    assert found == alone
 
 
 @pytest.fixture(scope="module")

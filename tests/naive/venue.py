@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from msray.market import OrderKind, ReportKind
+from msray.market import EDGE, OrderKind, ReportKind
 
 BUY, SELL = 0, 1
+FARTHEST = 0, 2**31 - 1
+CROWD = 750
+"""Units ahead of an order that came where nobody knows what stands: more than these markets trade."""
 
 
 @dataclass
@@ -19,30 +22,36 @@ class Order:
 class NaiveVenue:
     """Risk-averse queue: whoever leaves a level without a trade stood at its end.
 
-    ``book`` is the recording's: two dicts of sizes by tick. ``taken`` is what we took of levels since they changed.
-    ``queues`` has, for every level with orders of ours, the units in the order of service: None is somebody else's.
+    ``book`` is the recording's: two dicts of sizes by tick, known to be so as far as ``edges``. ``taken`` is what we
+    took of levels since they changed. ``queues`` has, for every level with orders of ours, the units in the order of
+    service: None is somebody else's.
     """
 
     book: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
+    edges: list[int] = field(default_factory=lambda: [*FARTHEST])
     taken: dict[tuple[int, int], int] = field(default_factory=dict)
     queues: dict[tuple[int, int], list[int | None]] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     reports: list[tuple] = field(default_factory=list)
 
     def depth(self, at_ns: int, changes: list[tuple[int, int, int]]) -> None:
-        """Set (side, tick, size) of several levels at once."""
+        """Set (side, tick, size) of several levels at once; a side with ``EDGE`` is known that far."""
         before = [dict(side) for side in self.book]
-        for side, tick, size in changes:
+        for flags, tick, size in changes:
+            side = flags & 1
             self.book[side][tick] = size
             if size == 0:
                 del self.book[side][tick]
+            if flags & EDGE:
+                self.edges[side] = tick if size else FARTHEST[side]
         for side, tick in list(self.taken):
             if before[side].get(tick, 0) != self.book[side].get(tick, 0):
                 del self.taken[side, tick]
         for (side, tick), queue in self.queues.items():
-            if before[side].get(tick, 0) == self.book[side].get(tick, 0):
-                continue
             others, shown = queue.count(None), self.book[side].get(tick, 0)
+            comes_into_sight = others > shown and self._is_in_sight(side, tick)
+            if before[side].get(tick, 0) == shown and not comes_into_sight:
+                continue
             while others > shown:
                 last = max(i for i, unit in enumerate(queue) if unit is None)
                 del queue[last]
@@ -118,10 +127,13 @@ class NaiveVenue:
 
     def _join(self, order: Order) -> None:
         """Whoever came since the last change of the level stands behind the others that were there."""
-        shown = self.book[order.side].get(order.tick, 0)
+        shown = self.book[order.side].get(order.tick, 0) if self._is_in_sight(order.side, order.tick) else CROWD
         queue = self.queues.setdefault((order.side, order.tick), [])
         queue += [None] * (shown - queue.count(None))
         queue += [order.order_id] * order.left
+
+    def _is_in_sight(self, side: int, tick: int) -> bool:
+        return tick >= self.edges[side] if side == BUY else tick <= self.edges[side]
 
     def _best(self, side: int) -> int | None:
         levels = self.book[side]
@@ -135,6 +147,8 @@ class NaiveVenue:
         other = 1 - order.side
         for tick in sorted(self.book[other], reverse=other == BUY):
             if order.left == 0 or (tick > limit if other == SELL else tick < limit):
+                return
+            if not self._is_in_sight(other, tick):
                 return
             free = self.book[other][tick] - self.taken.get((other, tick), 0)
             filled = min(free, order.left)

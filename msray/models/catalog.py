@@ -24,6 +24,7 @@ CATALOG: Mapping[str, Entry] = {
     "gru": Entry(c.GRUConfig, "gru:GRU", True),
     "tcn": Entry(c.TCNConfig, "tcn:TCN", True),
     "local_attention": Entry(c.LocalAttentionConfig, "local_attention:LocalAttention", True),
+    "boosted": Entry(c.BoostedConfig, "trees:BoostedTrees", True),
     "lstm": Entry(c.LSTMConfig, "lstm:LSTMModel", False),
     "directional": Entry(c.DirectionalLSTMConfig, "directional_lstm:DirectionalLSTM", False),
     "transformer": Entry(c.TransformerConfig, "transformer:TransformerModel", False),

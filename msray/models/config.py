@@ -86,6 +86,24 @@ class LinearConfig(NetworkConfig):
     """See :class:`~msray.models.linear.Linear`."""
 
 
+class BoostedConfig(NetworkConfig):
+    """See :class:`~msray.models.trees.BoostedTrees`.
+
+    Of how it is trained ``epochs`` (into so many parts its trees are cut), ``patience`` and ``seed`` count.
+    """
+
+    trees: Annotated[int, Field(ge=1, le=2_000)] = 150
+    """Of each horizon and class, at most: rows that choose say how many are kept."""
+    leaves: Annotated[int, Field(ge=2, le=256)] = 8
+    """Of a tree, at most."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Share of what it found out that each tree adds."""
+    least_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    """In a leaf, of those that are learned from."""
+    share_of_features: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """That each split chooses from, drawn anew."""
+
+
 class LSTMConfig(WindowConfig):
     """See :class:`~msray.models.lstm.LSTMModel`."""
 

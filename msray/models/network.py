@@ -38,7 +38,7 @@ class Network(nn.Module, ABC):
         ``steps`` is ``time`` where the network is causal: an answer behind each row, from that row and those before it.
         Otherwise it is 1: one answer behind the last row.
         """
-        return self._scores(self._through(self._scaled(rows)))
+        return self._scores(self._through(self.scaled(rows)))
 
     def scale_by(self, center: Tensor, width: Tensor) -> None:
         """Measure each feature from ``center`` in units of ``width``, both ``(features,)``; widths positive."""
@@ -49,6 +49,11 @@ class Network(nn.Module, ABC):
             raise UsageError(f"width must be positive, got {float(width.min())}")
         self.center.copy_(center)
         self.width.copy_(width)
+
+    def scaled(self, rows: Tensor) -> Tensor:
+        """Rows in widths from the center, cut off at :data:`MOST_WIDTHS`; what is not known (NaN) is at the center."""
+        scaled = (rows - self.center) / self.width
+        return torch.where(torch.isnan(scaled), torch.zeros_like(scaled), scaled).clamp(-MOST_WIDTHS, MOST_WIDTHS)
 
     @property
     def size(self) -> int:
@@ -65,11 +70,6 @@ class Network(nn.Module, ABC):
 
     def _scores(self, flat: Tensor) -> Tensor:
         return flat.reshape(*flat.shape[:-1], self.horizons, self.classes)
-
-    def _scaled(self, rows: Tensor) -> Tensor:
-        """What is not known (NaN) is put at the center."""
-        scaled = (rows - self.center) / self.width
-        return torch.where(torch.isnan(scaled), torch.zeros_like(scaled), scaled).clamp(-MOST_WIDTHS, MOST_WIDTHS)
 
 
 class WindowNetwork(Network):
@@ -88,7 +88,7 @@ class StepNetwork(Network):
 
     def along(self, rows: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """Scores ``(batch, time, horizons, classes)`` of the next rows ``(batch, time, features)``, then the memory."""
-        flat, *after = self._along(self._scaled(rows), state)
+        flat, *after = self._along(self.scaled(rows), state)
         return self._scores(flat), *after
 
     def step(self, row: Tensor, *state: Tensor) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 _BIASES = np.linspace(-1.5, 1.5, 25)
 _SWEEPS = 3
 
-Scores = NDArray[np.float32]
+Scores = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,14 +19,19 @@ def save_calibrations(path: Path, calibrations: Iterable[Calibration]) -> None:
     UsageError
         If the file cannot be written.
     """
-    documents = [json.loads(one.to_json()) for one in sorted(calibrations, key=lambda one: one.instrument)]
-    text = json.dumps({"schema": SCHEMA, "calibrations": documents}, indent=1, sort_keys=True) + "\n"
+    text = calibrations_text(calibrations)
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder")
     try:
         write_over(path, text.encode())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def calibrations_text(calibrations: Iterable[Calibration]) -> str:
+    """What is in a file of calibrations."""
+    documents = [json.loads(one.to_json()) for one in sorted(calibrations, key=lambda one: one.instrument)]
+    return json.dumps({"schema": SCHEMA, "calibrations": documents}, indent=1, sort_keys=True) + "\n"
 
 
 def load_calibrations(path: Path) -> dict[str, Calibration]:

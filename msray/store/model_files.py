@@ -10,7 +10,7 @@ from msray.store.model_onnx import interface_of
 from msray.store.model_record import ModelRecord, Shape, check_servable, is_like, parse_record
 from msray.store.sealed import ModelRefusedError
 
-RECORD, ONNX, WEIGHTS = "model.json", "model.onnx", "weights.safetensors"
+RECORD = "model.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,13 +21,12 @@ class Package:
     ----------
     words
         Its record but for name, version and time.
-    onnx, weights
-        Its other files.
+    files
+        Its other files, by name.
     """
 
     words: Mapping[str, Any]
-    onnx: bytes
-    weights: bytes
+    files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,14 +38,14 @@ class Model:
     record
         All that is known of it.
     onnx
-        For ONNX Runtime.
+        For ONNX Runtime, by the name of the member.
     weights
-        For torch: :func:`msray.store.model_package.restored`.
+        For torch, likewise: :func:`msray.store.model_package.restored`.
     """
 
     record: ModelRecord
-    onnx: bytes
-    weights: bytes
+    onnx: Mapping[str, bytes]
+    weights: Mapping[str, bytes]
 
 
 def read_record(place: Path) -> ModelRecord:
@@ -56,11 +55,12 @@ def read_record(place: Path) -> ModelRecord:
 
 def read_model(place: Path) -> Model:
     """The model in a folder; see :func:`checked_model`."""
-    document, onnx, weights = (_read(place / file) for file in (RECORD, ONNX, WEIGHTS))
-    return checked_model(place, document, onnx, weights)
+    document = _read(place / RECORD)
+    names = [name for one in _in_place(document, place).members for name in (one.onnx_file, one.weights_file)]
+    return checked_model(place, document, {name: _read(place / name) for name in names})
 
 
-def checked_model(place: Path, document: bytes, onnx: bytes, weights: bytes) -> Model:
+def checked_model(place: Path, document: bytes, files: Mapping[str, bytes]) -> Model:
     """A model of these bytes, if they belong together and can be served.
 
     Raises
@@ -69,16 +69,27 @@ def checked_model(place: Path, document: bytes, onnx: bytes, weights: bytes) -> 
         Naming file, what is expected and what was found.
     """
     record = _in_place(document, place)
-    for file, data in ((ONNX, onnx), (WEIGHTS, weights)):
-        expected, got = record.sha256.get(file), hashlib.sha256(data).hexdigest()
-        if expected != got:
-            raise ModelRefusedError(f"{place / file} must have sha256 {expected}, got {got}")
+    named = {name for one in record.members for name in (one.onnx_file, one.weights_file)}
+    if named != files.keys():
+        raise ModelRefusedError(
+            f"{place} must have the files {', '.join(sorted(named))}, got {', '.join(sorted(files))}"
+        )
+    for member in record.members:
+        for file in (member.onnx_file, member.weights_file):
+            expected, got = member.sha256.get(file), hashlib.sha256(files[file]).hexdigest()
+            if expected != got:
+                raise ModelRefusedError(f"{place / file} must have sha256 {expected}, got {got}")
     check_servable(record, place / RECORD)
-    taken, given = interface_of(onnx, place / ONNX)
-    for what, said, found in (("take", record.inputs, taken), ("give", record.outputs, given)):
-        if not _fits(said, found):
-            raise ModelRefusedError(f"{place / ONNX} must {what} {said}, got {found}")
-    return Model(record=record, onnx=onnx, weights=weights)
+    for member in record.members:
+        taken, given = interface_of(files[member.onnx_file], place / member.onnx_file)
+        for what, said, found in (("take", member.inputs, taken), ("give", member.outputs, given)):
+            if not _fits(said, found):
+                raise ModelRefusedError(f"{place / member.onnx_file} must {what} {said}, got {found}")
+    return Model(
+        record=record,
+        onnx={one.name: files[one.onnx_file] for one in record.members},
+        weights={one.name: files[one.weights_file] for one in record.members},
+    )
 
 
 def _in_place(document: bytes, place: Path) -> ModelRecord:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from msray.extras import from_extra
 from msray.store.model_record import Shape
 from msray.store.sealed import ModelRefusedError
 
@@ -16,8 +17,9 @@ def interface_of(onnx: bytes, file: Path) -> tuple[dict[str, Shape], dict[str, S
     ModelRefusedError
         If ONNX Runtime cannot open it, as when a newer one has written it, or a tensor is not of float32.
     """
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+    with from_extra("models", "opening a model"):
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -4,9 +4,9 @@
 
     models/spread-gru/
         3/
-            model.json             what it is and was worth: schema msray.model/1
-            model.onnx             what is served
-            weights.safetensors    what training goes on from
+            model.json             what it is and was worth: schema msray.model/2
+            gru.onnx               what is served of its member gru; one of each member
+            gru.safetensors        what training goes on from
         aliases.json               what production was, version after version: schema msray.aliases/1
 
 A version appears whole or not at all. A file that is not as it was written is refused by name, and whoever serves keeps
@@ -23,7 +23,7 @@ from msray.arguments import checked_count
 from msray.errors import UnavailableError, UnknownNameError, UsageError
 from msray.store.durable import alone_in, partial_of, sync_folder, write_new, write_over
 from msray.store.model_aliases import ALIAS, PRODUCTION, Step, read_steps, sealed_steps, stack_of
-from msray.store.model_files import ONNX, RECORD, WEIGHTS, Model, Package, checked_model, read_model, read_record
+from msray.store.model_files import RECORD, Model, Package, checked_model, read_model, read_record
 from msray.store.model_record import NAME, SCHEMA, ModelRecord
 from msray.store.sealed import ModelRefusedError, seal
 
@@ -71,13 +71,11 @@ class Registry:
         except OSError as error:
             raise UsageError(f"cannot write {folder}: {error.strerror or error}") from error
         with _written(folder, partial):
-            write_new(partial / ONNX, package.onnx)
-            write_new(partial / WEIGHTS, package.weights)
+            for file, data in package.files.items():
+                write_new(partial / file, data)
             with alone_in(folder):
                 version = max(self.versions(name), default=0) + 1
-                head = {"schema": SCHEMA, "name": name, "version": version, "made_ns": now_ns}
-                document = seal({**head, **package.words})
-                record = checked_model(folder / str(version), document, package.onnx, package.weights).record
+                document, record = self._recorded(name, version, package, now_ns)
                 write_new(partial / RECORD, document)
                 sync_folder(partial)
                 partial.rename(folder / str(version))
@@ -85,18 +83,29 @@ class Registry:
             sync_folder(self.folder)
         return record
 
+    def check(self, name: str, package: Package) -> None:
+        """Refuse what :meth:`publish` would; where several are to be added, before the first is.
+
+        Raises
+        ------
+        UsageError, ModelRefusedError
+            As there.
+        """
+        self._recorded(name, 1, package, 0)
+
     def names(self) -> list[str]:
-        """Names of all models."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(one.name for one in self.folder.iterdir() if NAME.fullmatch(one.name) and self.versions(one.name))
+        """Names of all models.
+
+        Raises
+        ------
+        UnavailableError
+            If the folder cannot be read.
+        """
+        return sorted(one for one in _inside(self.folder) if NAME.fullmatch(one) and self.versions(one))
 
     def versions(self, name: str) -> list[int]:
-        """Versions of a model, rising; empty where there is none of that name."""
-        folder = self._folder(name)
-        if not folder.is_dir():
-            return []
-        return sorted(int(one.name) for one in folder.iterdir() if _NUMBER.fullmatch(one.name))
+        """Versions of a model, rising; empty where there is none of that name. Raises what :meth:`names` does."""
+        return sorted(int(one) for one in _inside(self._folder(name)) if _NUMBER.fullmatch(one))
 
     def resolve(self, words: str) -> tuple[str, int]:
         """Name and version of ``NAME``, the newest version then, ``NAME:VERSION`` or ``NAME@ALIAS``.
@@ -238,11 +247,26 @@ class Registry:
     def _place(self, name: str, version: int) -> Path:
         return self._folder(name) / str(self._version(name, version))
 
+    def _recorded(self, name: str, version: int, package: Package, now_ns: int) -> tuple[bytes, ModelRecord]:
+        head = {"schema": SCHEMA, "name": name, "version": version, "made_ns": now_ns}
+        document = seal({**head, **package.words})
+        return document, checked_model(self._folder(name) / str(version), document, package.files).record
+
     def _folder(self, name: str) -> Path:
         """Of a name that cannot lead out of the registry."""
         if not NAME.fullmatch(name):
             raise UsageError(f"name must be small letters, digits, and _ . - behind the first, got {name[:80]!r}")
         return self.folder / name
+
+
+def _inside(folder: Path) -> list[str]:
+    """Names of what is in a folder; of nothing, where it is none."""
+    try:
+        return [one.name for one in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UnavailableError(f"cannot read {folder}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@
         signals.parquet   what the detectors raised
         report.html       the report for people
         latency-*.parquet what orders took, where that was measured
+        calibrations.json what detectors knew from the start, where they knew something
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +33,20 @@ from msray.backtest.latency_log import LatencyLog
 from msray.backtest.portfolio import Trade
 from msray.backtest.report import BacktestReport
 from msray.backtest.result import BacktestResult
+from msray.detectors import Calibration
 from msray.errors import ConfigError, FeedError, UnavailableError, UsageError
+from msray.market import PRICE_DECIMALS
+from msray.store.calibrations import calibrations_text
 from msray.store.durable import partial_of, sync_folder, write_new
 from msray.store.latency_log import with_log, write_latency_log
 from msray.store.tables import SIGNAL_SCHEMA, TableWriter, signal_columns
 
 SCHEMA = "msray.run/1"
+CALIBRATIONS = "calibrations.json"
 TRIALS = "trials.parquet"
 """What only the folder of a search has."""
+CURVES = "learning_curves.parquet"
+"""What only the folder of a training has."""
 SECOND = 1_000_000_000
 
 TRADE_SCHEMA = pa.schema(
@@ -138,6 +145,7 @@ def write_run(
     run_id: str,
     sections: Mapping[str, BaseModel] | None = None,
     made_of: Mapping[str, Any] | None = None,
+    calibrations: Collection[Calibration] = (),
 ) -> Path:
     """Write a run's folder.
 
@@ -155,6 +163,8 @@ def write_run(
         More of the configuration, by section: ``detection``.
     made_of
         What went in beside the configuration, for ``metrics.json``: strategy, files.
+    calibrations
+        In force from the start.
 
     Returns
     -------
@@ -168,22 +178,49 @@ def write_run(
     UnavailableError
         If it cannot be written, as on a full disk; then nothing of it is left.
     """
-    target = folder / checked_run_id(run_id)
+    target, config = folder / checked_run_id(run_id), report.result.config
+    tree = {name: one.model_dump(mode="json") for name, one in {**(sections or {}), "backtest": config}.items()}
+    metrics = {"schema": SCHEMA, "run_id": run_id, **(made_of or {}), **plain_json(report.as_dict())}
     with whole_folder(target) as partial:
-        said = {**(sections or {}), "backtest": report.result.config}
-        tree = {name: one.model_dump(mode="json") for name, one in said.items()}
-        write_new(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode())
-        metrics = {"schema": SCHEMA, "run_id": run_id, **(made_of or {}), **plain_json(report.as_dict())}
-        write_new(partial / "metrics.json", (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode())
-        write_new(partial / "report.html", page.encode())
+        write_papers(partial, tree, metrics, page, log=config.latency.log, calibrations=calibrations)
         for name, schema, columns in _tables(report.result):
             with TableWriter(partial / name, schema) as table:
                 table.append(columns)
-        log = report.result.config.latency.log
-        if isinstance(log, LatencyLog):
-            write_latency_log(partial / log.name, log)
-        sync_folder(partial)
     return target
+
+
+def write_papers(
+    folder: Path,
+    tree: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    page: str | None = None,
+    *,
+    log: Path | LatencyLog | None = None,
+    calibrations: Collection[Calibration] = (),
+) -> None:
+    """Write what every run's folder has: configuration, figures, a page, and the files that the first of them names.
+
+    Parameters
+    ----------
+    folder
+        Empty.
+    tree, metrics, page
+        What becomes ``config.yaml``, ``metrics.json`` and, if there is one, ``report.html``.
+    log
+        ``latency.log`` of the section ``backtest``.
+    calibrations
+        If there are any, ``calibration.file`` of the section ``detection`` names theirs.
+    """
+    if calibrations:
+        words = tree["detection"]
+        tree = {**tree, "detection": {**words, "calibration": {**words["calibration"], "file": CALIBRATIONS}}}
+        write_new(folder / CALIBRATIONS, calibrations_text(calibrations).encode())
+    write_new(folder / "config.yaml", yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True).encode())
+    write_new(folder / "metrics.json", (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode())
+    if page is not None:
+        write_new(folder / "report.html", page.encode())
+    if isinstance(log, LatencyLog):
+        write_latency_log(folder / log.name, log)
 
 
 def read_run(folder: Path) -> Run:
@@ -215,12 +252,12 @@ def read_run(folder: Path) -> Run:
 def list_runs(folder: Path) -> list[Path]:
     """Folders of the runs in a folder, the oldest first; empty where it is not there. What is in them is not read.
 
-    Searches, which have trials, are none.
+    Searches and trainings are none.
     """
     if not folder.is_dir():
         return []
     named = (one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
-    return sorted(one for one in named if not (one / TRIALS).exists())
+    return sorted(one for one in named if not any((one / other).exists() for other in (TRIALS, CURVES)))
 
 
 def checked_run_id(run_id: str) -> str:
@@ -242,6 +279,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
         raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
     try:
         yield partial
+        sync_folder(partial)
         partial.rename(target)
         with contextlib.suppress(OSError):  # it is there, and whole; only a loss of power could take the name
             sync_folder(target.parent)
@@ -263,7 +301,7 @@ def _tables(result: BacktestResult) -> Iterator[tuple[str, pa.Schema, Mapping[st
     fills = {name: [getattr(fill, name) for fill in result.fills] for name in FILL_SCHEMA.names}
     fills |= {
         "side": [fill.side.sign for fill in result.fills],
-        "price": [fill.price / 10**18 for fill in result.fills],
+        "price": [fill.price / 10**PRICE_DECIMALS for fill in result.fills],
         "size": [instruments[fill.instrument].size(fill.size) for fill in result.fills],
     }
     yield "fills.parquet", FILL_SCHEMA, fills

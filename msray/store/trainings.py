@@ -10,6 +10,7 @@
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -69,6 +70,18 @@ class TrainingFolder:
         (folder / _UNDER_WAY).unlink(missing_ok=True)
         return trained
 
+    def begun(self, job: Job) -> tuple[Epoch, ...]:
+        """Epochs of a job that are done."""
+        folder = self._folder(job)
+        done, begun = self._done(folder), None
+        if done is None:
+            begun = self._begun(folder)
+        return done.history if done else tuple(begun.history) if begun else ()
+
+    def forget(self, job: Job) -> None:
+        """Take away what is kept of a job."""
+        shutil.rmtree(self._folder(job), ignore_errors=True)
+
     def _folder(self, job: Job) -> Path:
         said = f"{self._problem} {job.seed} {job.model.model_copy(update={'seeds': 1}).model_dump_json()}"
         folder = self._path / hashlib.sha256(said.encode()).hexdigest()[:32]
@@ -85,6 +98,7 @@ class TrainingFolder:
                 return Trained(
                     key=words["key"],
                     name=words["name"],
+                    seed=words["seed"],
                     weights={
                         name.removeprefix(_WEIGHT): arrays[name] for name in arrays.files if name.startswith(_WEIGHT)
                     },
@@ -108,6 +122,7 @@ def _save_trained(trained: Trained, file: BinaryIO) -> None:
     words = {
         "key": trained.key,
         "name": trained.name,
+        "seed": trained.seed,
         "parameters": trained.parameters,
         "history": [asdict(epoch) for epoch in trained.history],
     }

@@ -30,6 +30,7 @@ from msray.tuning import State, Value
 
 SCHEMA = "msray.trials/1"
 FOLDER = "trials"
+_BLOCK = 1 << 16
 _BEGINS = f'{{"schema":"{SCHEMA}"'.encode()
 
 
@@ -197,12 +198,12 @@ class TrialLog:
 
     def _check(self, file: FileIO) -> int:
         """Its length, after what a process that was killed left half-written has been cut off."""
-        file.seek(0)
-        data = file.readall() or b""
-        if data[: len(_BEGINS)] != _BEGINS[: len(data)]:
+        head = os.pread(file.fileno(), len(_BEGINS), 0)
+        if head != _BEGINS[: len(head)]:
             raise UsageError(f"{self.path} must be a log of schema {SCHEMA}, or not be there")
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
+        size = os.fstat(file.fileno()).st_size
+        whole = _behind_last_line(file, size)
+        if whole < size:
             os.ftruncate(file.fileno(), whole)
         if whole == 0:
             try:
@@ -213,7 +214,7 @@ class TrialLog:
 
 
 def merged(trials: Sequence[LoggedTrial]) -> dict[str, LoggedTrial]:
-    """One a configuration, by its id: of several that which was tried on the most of the time."""
+    """One a configuration, by its id: of several that which was tried on the most of the time, else the most whole."""
     found: dict[str, LoggedTrial] = {}
     for trial in trials:
         other = found.get(trial.trial_id)
@@ -222,8 +223,21 @@ def merged(trials: Sequence[LoggedTrial]) -> dict[str, LoggedTrial]:
     return found
 
 
-def _known(trial: LoggedTrial) -> int:
-    return sum(one is not None for one in trial.returns)
+def _known(trial: LoggedTrial) -> tuple[int, bool, int, bool]:
+    """Higher where more is known; where nothing was traded, as of models, by state and scores."""
+    of_time = sum(one is not None for one in trial.returns)
+    return of_time, trial.state == "whole", len(trial.scores), trial.state != "running"
+
+
+def _behind_last_line(file: FileIO, size: int) -> int:
+    """Length of the whole lines of a file of so many bytes; looked for from its end, for it may be long."""
+    while size > 0:
+        begin = max(size - _BLOCK, 0)
+        found = os.pread(file.fileno(), size - begin, begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        size = begin
+    return 0
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

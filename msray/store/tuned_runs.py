@@ -7,20 +7,18 @@
         metrics.json      the report's figures
         trials.parquet    the trials, a row each
         report.html       the report for people
+        latency-*.parquet what orders took, where that was measured
+        calibrations.json what detectors knew from the start, where they knew something
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import yaml
 
-from msray.backtest.latency_log import LatencyLog
-from msray.store.durable import sync_folder, write_new
-from msray.store.latency_log import write_latency_log
-from msray.store.runs import TRIALS, checked_run_id, plain_json, whole_folder
+from msray.detectors import Calibration
+from msray.store.runs import TRIALS, checked_run_id, plain_json, whole_folder, write_papers
 from msray.store.tables import TableWriter
 from msray.tuning import TuneReport
 
@@ -28,7 +26,14 @@ SCHEMA = "msray.tuned/1"
 
 
 def write_tuned(
-    folder: Path, report: TuneReport, page: str, *, run_id: str, settings: Mapping[str, Any], made_of: Mapping[str, Any]
+    folder: Path,
+    report: TuneReport,
+    page: str,
+    *,
+    run_id: str,
+    settings: Mapping[str, Any],
+    made_of: Mapping[str, Any],
+    calibrations: Collection[Calibration] = (),
 ) -> Path:
     """Write the folder of a search.
 
@@ -44,6 +49,8 @@ def write_tuned(
         The whole configuration; its sections ``backtest`` and ``detection`` become those that did best.
     made_of
         What went in beside the configuration, for ``metrics.json``.
+    calibrations
+        In force from the start.
 
     Returns
     -------
@@ -63,15 +70,9 @@ def write_tuned(
     metrics = {"schema": SCHEMA, "run_id": run_id, **made_of, **plain_json(report.as_dict())}
     schema, columns = _table(report)
     with whole_folder(target) as partial:
-        write_new(partial / "config.yaml", yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode())
-        write_new(partial / "metrics.json", (json.dumps(metrics, indent=1, allow_nan=False) + "\n").encode())
-        write_new(partial / "report.html", page.encode())
+        write_papers(partial, tree, metrics, page, log=report.best.backtest.latency.log, calibrations=calibrations)
         with TableWriter(partial / TRIALS, schema) as table:
             table.append(columns)
-        log = report.best.backtest.latency.log
-        if isinstance(log, LatencyLog):
-            write_latency_log(partial / log.name, log)
-        sync_folder(partial)
     return target
 
 

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from msray.models.tempering import Tempering, temper
+from msray.models.catalog import make_network
+from msray.models.config import NetworkConfig
+from msray.models.network import StepNetwork, WindowNetwork
 from msray.training.config import ModelConfig, TrainConfig
 from msray.training.fit import Problem, fit
 from msray.training.loop import Epoch, Progress
@@ -39,7 +42,7 @@ class Trained:
 
     Attributes
     ----------
-    key, name
+    key, name, seed
         Of its job, and of its model.
     weights
         The network's tensors by name, its scaling among them.
@@ -53,6 +56,7 @@ class Trained:
 
     key: str
     name: str
+    seed: int
     weights: dict[str, NDArray[np.generic]]
     history: tuple[Epoch, ...]
     valid: NDArray[np.float32]
@@ -91,6 +95,7 @@ def run_job(
     return Trained(
         key=job.key,
         name=job.model.name,
+        seed=job.seed,
         weights={name: tensor.numpy() for name, tensor in fitted.network.state_dict().items()},
         history=fitted.history,
         valid=fitted.scores(problem, problem.parts.valid),
@@ -105,6 +110,18 @@ def run_serially(problem: Problem, jobs: Sequence[Job], keep: Callable[[Trained]
         keep(run_job(problem, job))
 
 
+def network_of(trained: Trained, config: NetworkConfig) -> StepNetwork | WindowNetwork:
+    """The network that was trained, ready to answer."""
+    network = make_network(trained.name, config).eval()
+    network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in trained.weights.items()})
+    return network
+
+
+def use_one_thread() -> None:
+    """As many trainings run side by side as there are processors: each is to take one."""
+    torch.set_num_threads(1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Blend:
     """The trainings of one model that differ in their seed, as one.
@@ -113,36 +130,23 @@ class Blend:
     ----------
     name
         Of the model.
-    keys
-        Of its trainings.
-    tempering
-        Of the mean of their scores, from the rows that choose.
+    trained
+        Its trainings, by their seeds.
     valid, test
         Mean scores.
     """
 
     name: str
-    keys: tuple[str, ...]
-    tempering: Tempering
+    trained: tuple[Trained, ...]
     valid: NDArray[np.float32]
     test: NDArray[np.float32]
 
 
-def blend(problem: Problem, trained: Sequence[Trained]) -> list[Blend]:
+def blend(trained: Sequence[Trained]) -> list[Blend]:
     """Models of the trainings, in the order of their first one."""
     blends = []
-    begin, end = problem.parts.valid
-    labels = problem.of((begin, end))[begin:end]
     for name in dict.fromkeys(one.name for one in trained):
-        some = sorted((one for one in trained if one.name == name), key=lambda one: one.key)
-        valid = np.mean([one.valid for one in some], axis=0)
-        blends.append(
-            Blend(
-                name=name,
-                keys=tuple(one.key for one in some),
-                tempering=temper(valid, labels),
-                valid=valid,
-                test=np.mean([one.test for one in some], axis=0),
-            )
-        )
+        some = sorted((one for one in trained if one.name == name), key=lambda one: one.seed)
+        valid, test = (np.mean(part, axis=0) for part in ([one.valid for one in some], [one.test for one in some]))
+        blends.append(Blend(name=name, trained=tuple(some), valid=valid, test=test))
     return blends

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from msray.errors import UsageError
 from msray.labels import (
@@ -17,44 +15,8 @@ from msray.labels import (
     next_mean_over_mid,
 )
 from msray.models.classes import FLAT, NO_LABEL
+from msray.training.config import LabelConfig
 from msray.training.rows import TrainingRows
-
-
-class LabelConfig(BaseModel):
-    """What is to be predicted.
-
-    Examples
-    --------
-    >>> LabelConfig(horizons=(10, 50)).family
-    'next_mean_over_mid'
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    family: Literal[
-        "next_mean_over_mid", "later_mid_over_mid", "next_mean_over_last_mean", "later_mean_over_last_mean"
-    ] = "next_mean_over_mid"
-    """What is compared with what; see :mod:`msray.labels`. With ``..._over_last_mean`` much of a label is known before:
-    look at the rule ``persistence`` beside any model."""
-    horizons: Annotated[tuple[Annotated[int, Field(ge=1, le=100_000)], ...], Field(min_length=1, max_length=64)] = (
-        10,
-        50,
-        100,
-    )
-    """Rows to look ahead, rising."""
-    smoothing: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """Rows of the means of ``later_mean_over_last_mean``; at most the first horizon."""
-    threshold_pct: Annotated[float, Field(ge=0, lt=0.5)] | None = None
-    """Change above which a row is up (below its negative: down), a fraction; left out: for each horizon such that a
-    third of the training rows is flat, as far as their changes allow."""
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if list(self.horizons) != sorted(set(self.horizons)):
-            raise ValueError(f"horizons must rise, got {self.horizons}")
-        if self.smoothing > self.horizons[0]:
-            raise ValueError(f"smoothing must be at most the first horizon, {self.horizons[0]}, got {self.smoothing}")
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,98 +5,21 @@ import math
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from msray.errors import UsageError
 from msray.models.classes import NO_LABEL
 from msray.models.losses import LossOptions, weighted_sum
 from msray.models.network import StepNetwork, WindowNetwork
+from msray.training.config import TrainingConfig
 from msray.training.parts import Part
 from msray.training.samples import Material, Shown, samples, steps_of_epoch
 from msray.training.scores import scores_of
-
-Positive = Annotated[float, Field(gt=0, le=1e3)]
-
-
-class LossWeights(BaseModel):
-    """Weights of the losses that are added up; 0: left out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    cross_entropy: Annotated[float, Field(ge=0, le=1e3)] = 1.0
-    """Surprise at the true classes."""
-    mse: Annotated[float, Field(ge=0, le=1e3)] = 0.0
-    """Squared distance of the direction from the change."""
-    directional: Annotated[float, Field(ge=0, le=1e3)] = 0.0
-    """Wrong directions, more where the move is larger."""
-    sharpe: Annotated[float, Field(ge=0, le=1e3)] = 0.0
-    """Minus the Sharpe ratio of following the direction; for causal networks."""
-
-    @model_validator(mode="after")
-    def _has_one(self) -> Self:
-        if not any(self.chosen.values()):
-            raise ValueError("at least one loss must have a weight above 0")
-        return self
-
-    @property
-    def chosen(self) -> dict[str, float]:
-        """Those with a weight."""
-        return {name: weight for name, weight in self.model_dump().items() if weight > 0}
-
-
-class TrainingConfig(BaseModel):
-    """How a network is trained.
-
-    Examples
-    --------
-    >>> TrainingConfig(epochs=3).learning_rate
-    0.003
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
-    """Times that all is gone through, at most."""
-    patience: Annotated[int, Field(ge=1, le=10_000)] = 4
-    """Epochs without a better one after which training stops."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
-    """Highest one: it rises to it and falls to nothing (one cycle)."""
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-2
-    """Of AdamW."""
-    clip_norm: Positive = 1.0
-    """Longest step of the gradient."""
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """Share of the running mean of parameters (EMA) that each step leaves; what is judged and kept is the mean."""
-    input_noise: Annotated[float, Field(ge=0, le=10)] = 0.1
-    """Deviation of what is added to each feature, in its own widths."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    """Share of certainty that is taken from each label."""
-    losses: LossWeights = LossWeights()
-    """What is made small."""
-    chunk: Annotated[int, Field(ge=2, le=65_536)] = 256
-    """Rows that a causal network is shown at once."""
-    warm_up: Annotated[int, Field(ge=0, le=65_535)] = 50
-    """First rows of them whose answers do not count."""
-    chunks: Annotated[int, Field(ge=1, le=4096)] = 16
-    """Such chunks in a step."""
-    windows: Annotated[int, Field(ge=1, le=65_536)] = 256
-    """Windows in a step, for networks over windows."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto: on a GPU if there is one."""
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Of everything random."""
-
-    @model_validator(mode="after")
-    def _counts_something(self) -> Self:
-        if self.warm_up >= self.chunk:
-            raise ValueError(f"warm_up must be below chunk, {self.chunk}, got {self.warm_up}")
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +113,13 @@ class Training:
         self._found, self._train, self._valid = found.to(self.device), train, valid
         self._learned = torch.from_numpy(np.ascontiguousarray(learned)).to(self.device)
         self._chosen = torch.from_numpy(np.ascontiguousarray(chosen))
-        self._shown = Shown(chunk=config.chunk, warm_up=config.warm_up, chunks=config.chunks, windows=config.windows)
+        self._shown = Shown(
+            chunk=config.chunk,
+            warm_up=config.warm_up,
+            chunks=config.chunks,
+            windows=config.windows,
+            stride=config.stride,
+        )
         steps = steps_of_epoch(network, self._found, self._learned, train, self._shown)
         if steps == 0:
             raise UsageError(f"rows to learn from must hold a whole chunk or window, got {train[1] - train[0]} rows")
@@ -291,7 +220,7 @@ class Training:
     def _surprise(self) -> float:
         begin, end = self._valid
         labels = self._chosen[begin:end]
-        scores = scores_of(self._mean, self._found, self._valid)
+        scores = scores_of(self._mean, self._found, self._valid, stride=self._config.stride)
         known = labels != NO_LABEL
         chances = torch.log_softmax(torch.from_numpy(scores), dim=-1)
         chosen = chances.gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)[known]

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from msray.errors import UsageError
 from msray.models.classes import NO_LABEL
+from msray.training.config import PartsConfig
 from msray.training.labels import Changes
+from msray.training.rows import TrainingRows, joined, piece_of
 
 Part = tuple[int, int]
 """Rows from the first on, before the second."""
@@ -65,6 +67,52 @@ def by_day(lengths: Sequence[int], least_train: int = 1) -> list[Parts]:
         Parts(train=(0, at[day]), valid=(at[day], at[day + 1]), test=(at[day + 1], at[day + 2]))
         for day in range(least_train, len(lengths) - 1)
     ]
+
+
+def in_parts(tables: Sequence[TrainingRows], config: PartsConfig, *, share: float = 1.0) -> tuple[TrainingRows, Parts]:
+    """Rows of instruments as one table, cut at the same two times.
+
+    Parameters
+    ----------
+    tables
+        One an instrument.
+    config
+        How they are parted. Shares are those of all rows in the order of time.
+    share
+        Of what could be learned from: the last rows of each instrument are.
+
+    Returns
+    -------
+    tuple
+        The rows of one instrument as they were; of several, first what is left of each, then what is learned from of
+        each, then what chooses, then what judges, and at the borders new stretches.
+
+    Raises
+    ------
+    UsageError
+        If there are no tables, or of other features.
+    """
+    times = np.sort(np.concatenate([np.zeros(0, np.int64), *(one.event_ns for one in tables)]))
+    cuts = []
+    for one in tables:
+        first, second = np.searchsorted(np.maximum.accumulate(one.event_ns), _cuts(times, config)).tolist()
+        cuts.append([0, first - min(first, max(1, round(share * first))), first, second, len(one)])
+    if len(tables) == 1:
+        (at,) = cuts
+        whole = tables[0]
+    else:
+        pieces = [piece_of(one, *own[n : n + 2]) for n in range(4) for one, own in zip(tables, cuts, strict=True)]
+        whole = joined(pieces)
+        at = [0, *np.cumsum(np.diff(cuts, axis=1).sum(axis=0)).tolist()]
+    return whole, Parts(train=(at[1], at[2]), valid=(at[2], at[3]), test=(at[3], at[4]))
+
+
+def _cuts(times: NDArray[np.int64], config: PartsConfig) -> list[int]:
+    """The two times, nanoseconds."""
+    if config.train_until is not None and config.valid_until is not None:
+        return [round(at.timestamp() * 1e6) * 1_000 for at in (config.train_until, config.valid_until)]
+    parts = by_share(len(times), config.shares)
+    return [int(times[min(end, len(times) - 1)]) if len(times) else 0 for _, end in (parts.train, parts.valid)]
 
 
 def purged(labels: NDArray[np.int64], found: Changes, part: Part, *, embargo: int = 0) -> NDArray[np.int64]:

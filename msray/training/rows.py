@@ -79,10 +79,23 @@ def joined(parts: Sequence[TrainingRows]) -> TrainingRows:
     )
 
 
+def piece_of(rows: TrainingRows, begin: int, end: int) -> TrainingRows:
+    """The rows from ``begin`` on, before ``end``; with the first of them a stretch begins."""
+    inside = rows.starts[(rows.starts > begin) & (rows.starts < end)] - begin
+    return TrainingRows(
+        names=rows.names,
+        values=rows.values[begin:end],
+        mid=rows.mid[begin:end],
+        event_ns=rows.event_ns[begin:end],
+        starts=np.append(np.zeros(min(1, end - begin), np.int64), inside),
+    )
+
+
 class RowRecorder:
     """Keeps the rows of a replay: hand it to a pipeline as the sink of an instrument.
 
-    A new stretch begins with each epoch of the book and with each change of its grid. Rows without two best prices are
+    A new stretch begins where features begin anew (:attr:`msray.prediction.Rows.stretch`) and with each change of the
+    book's grid. Rows without two best prices are
     left out.
 
     Parameters
@@ -106,7 +119,7 @@ class RowRecorder:
         quoted = (rows.bests[:, 0] >= 0) & (rows.bests[:, 2] <= MAX_TICK)
         if not quoted.any():
             return
-        stretch = rows.epoch_id, rows.instrument.grid
+        stretch = rows.stretch, rows.instrument.grid
         if stretch != self._stretch:
             self._starts.append(self._count)
             self._stretch = stretch

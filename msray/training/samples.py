@@ -95,12 +95,15 @@ class Shown:
         First rows of a chunk whose answers do not count: the network has not seen what came before.
     chunks, windows
         So many in a step.
+    stride
+        Every so many rows a window ends.
     """
 
     chunk: int = 256
     warm_up: int = 50
     chunks: int = 16
     windows: int = 256
+    stride: int = 1
 
 
 def steps_of_epoch(network: Network, found: Material, labels: Tensor, part: Part, shown: Shown) -> int:
@@ -158,7 +161,7 @@ def _beginnings(network: Network, found: Material, labels: Tensor, part: Part, s
     if isinstance(network, WindowNetwork):
         labelled = (labels[begin:end] != NO_LABEL).any(dim=1).cpu().numpy()
         fits = (np.minimum(found.since[begin:end], rows - begin) >= network.window - 1) & labelled
-        begins: NDArray[np.int64] = rows[fits] - (network.window - 1)
+        begins: NDArray[np.int64] = rows[fits][:: shown.stride] - (network.window - 1)
         return begins
     if shown.warm_up >= shown.chunk:
         raise UsageError(f"warm_up must be below chunk, {shown.chunk}, got {shown.warm_up}")

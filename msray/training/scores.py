@@ -17,17 +17,20 @@ _RECALLED = 2 * _BLOCK
 
 
 @torch.no_grad()
-def scores_of(network: StepNetwork | WindowNetwork, found: Material, part: Part) -> NDArray[np.float32]:
+def scores_of(
+    network: StepNetwork | WindowNetwork, found: Material, part: Part, *, stride: int = 1
+) -> NDArray[np.float32]:
     """Scores ``(end - begin, h, classes)`` of the rows of a part; NaN where a window is not complete.
 
-    Rows before the part are seen, as they would be live, as far as they are of the same stretch.
+    Rows before the part are seen, as they would be live, as far as they are of the same stretch. Of windows, every
+    ``stride``-th is looked at.
     """
     begin, end = part
     was_training = network.training
     network.eval()
     given = np.full((end - begin, network.horizons, network.classes), np.nan, np.float32)
     if isinstance(network, WindowNetwork):
-        complete = np.flatnonzero(found.since[begin:end] >= network.window - 1)
+        complete = np.flatnonzero(found.since[begin:end] >= network.window - 1)[::stride]
         for first in range(0, len(complete), _WINDOWS):
             some = complete[first : first + _WINDOWS]
             window = torch.from_numpy(some[:, None] + begin + np.arange(1 - network.window, 1)).to(found.rows.device)

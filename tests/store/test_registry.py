@@ -21,9 +21,10 @@ import msray.store.registry as place_of_steps
 from msray.errors import UnavailableError, UnknownNameError, UsageError
 from msray.models.network import StepNetwork
 from msray.store.model_files import Package
-from msray.store.model_package import restored
+from msray.store.model_package import pack, restored
 from msray.store.registry import Registry
 from msray.store.sealed import ModelRefusedError, seal
+from msray.training.config import TrainingConfig
 from tests.commands import REPOSITORY
 from tests.disks import refusing
 from tests.store.made_models import (
@@ -32,15 +33,17 @@ from tests.store.made_models import (
     NOW_NS,
     SETS,
     SMALL,
-    a_fitted,
+    a_member,
+    a_mixture,
     a_package,
     a_registry,
+    an_ensemble,
     packed,
     the_problem,
     the_report,
 )
 
-FILES = ("model.json", "model.onnx", "weights.safetensors")
+FILES = ("model.json", "gru.onnx", "gru.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +66,22 @@ def resealed(registry: Registry, change: Callable[[dict[str, Any]], None], versi
     file.write_bytes(seal(tree))
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
 @pytest.mark.parametrize("name", SMALL)
-def test_what_comes_out_answers_as_what_went_in(name: str, tmp_path: Path) -> None:
-    registry, fitted = Registry(tmp_path), a_fitted(name)
-    registry.publish("one", packed(fitted), now_ns=NOW_NS)
+def test_what_comes_out_answers_as_what_went_in(name: str, seeds: int, tmp_path: Path) -> None:
+    registry, member = Registry(tmp_path), a_member(name, seeds=seeds)
+    registry.publish("one", packed(member), now_ns=NOW_NS)
 
     model = registry.load("one", 1)
 
-    network, record = restored(model), model.record
+    network, (record,) = restored(model, name), model.record.members
     for (key, mine), (other, theirs) in zip(
-        fitted.network.state_dict().items(), network.state_dict().items(), strict=True
+        member.network.state_dict().items(), network.state_dict().items(), strict=True
     ):
         assert key == other
         assert torch.equal(mine, theirs)
-    session = onnxruntime.InferenceSession(model.onnx, providers=["CPUExecutionProvider"])
-    assert model.onnx == packed(fitted).onnx
+    session = onnxruntime.InferenceSession(model.onnx[name], providers=["CPUExecutionProvider"])
+    assert model.onnx[name] == packed(member).files[f"{name}.onnx"]
     shapes = {key: [3, *shape[1:]] for key, shape in record.inputs.items()}
     fed = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()}
     first = next(iter(fed))
@@ -92,18 +96,20 @@ def test_what_comes_out_answers_as_what_went_in(name: str, tmp_path: Path) -> No
 
 
 def test_a_record_holds_all_that_is_known(registry: Registry) -> None:
-    problem, report, fitted = the_problem(), the_report(), a_fitted()
+    problem, report, trained = the_problem(), the_report(), a_member()
 
     record = registry.record("gru", 2)
 
     assert (record.name, record.version, record.made_ns) == ("gru", 2, NOW_NS + 1)
-    assert (record.network, record.network_config) == ("gru", fitted.config)
+    (member,) = record.members
+    assert (member.name, member.network, member.network_config, member.seeds) == ("gru", "gru", trained.config, (7,))
+    assert TrainingConfig.model_validate(member.training) == trained.training
     assert (record.features, record.label_config) == (NAMES, problem.config)
     assert (record.horizons, record.thresholds) == (problem.config.horizons, problem.thresholds)
-    assert (record.tempering, record.sets) == (fitted.tempering, SETS)
+    assert (record.mixture, record.sets) == (a_mixture("gru"), SETS)
     assert record.data.instruments == INSTRUMENTS
     assert (record.data.train.rows, record.data.test.rows if record.data.test else 0) == (720, 240)
-    assert (record.seed, set(record.versions)) == (7, {"msray", "torch"})
+    assert set(record.versions) == {"msray", "torch"}
     for one in report.figures:
         kept = next(other for other in record.figures if (other.name, other.horizon) == (one.name, one.horizon))
         assert (kept.macro_f1, kept.macro_f1_low, kept.macro_f1_high) == (
@@ -127,6 +133,34 @@ def test_a_version_has_three_files_and_is_never_written_over(registry: Registry)
     assert sorted(path.name for path in (folder / "4").iterdir()) == sorted(FILES)
     assert {path: path.read_bytes() for path in before} == before
     assert registry.record("gru", 1).digest != registry.record("gru", 2).digest
+
+
+def test_an_ensemble_has_two_files_a_member_and_one_record(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.publish("many", an_ensemble(), now_ns=NOW_NS)
+
+    model = registry.load("many", 1)
+
+    members = {one.name: one for one in model.record.members}
+    names = ("gru", "local_attention", "bin_ctabl")
+    assert (tuple(members), tuple(model.onnx), tuple(model.weights)) == (names,) * 3
+    assert [one.is_stepped for one in members.values()] == [True, True, False]
+    assert [one.seeds for one in members.values()] == [(7, 8, 9), (7,), (7, 8)]
+    assert list(members["gru"].inputs) == ["row", "memory_0", "memory_1", "memory_2"]
+    assert model.record.mixture == a_mixture(*names)
+    assert len(list((tmp_path / "many" / "1").iterdir())) == 1 + 2 * 3
+    with pytest.raises(UnknownNameError, match="unknown member 'gur'"):
+        restored(model, "gur")
+
+
+def test_a_byte_of_any_member_is_missed(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.publish("many", an_ensemble(), now_ns=NOW_NS)
+    file = tmp_path / "many" / "1" / "bin_ctabl.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+
+    with pytest.raises(ModelRefusedError, match=r"many/1/bin_ctabl\.safetensors must have sha256"):
+        registry.load("many", 1)
 
 
 def test_the_newest_is_the_highest_number(tmp_path: Path) -> None:
@@ -166,25 +200,38 @@ def _put(**said: Any) -> Callable[[dict[str, Any]], None]:
     return lambda tree: tree.update(said)
 
 
+def _put_in_member(**said: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda tree: tree["members"][0].update(said)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (_put(schema="msray.model/2"), "must be a document of schema msray.model/1, got 'msray.model/2'"),
+        (_put(schema="msray.model/1"), "must be a document of schema msray.model/2, got 'msray.model/1'"),
         (_put(feature_schema="0" * 64), "feature_schema must be [1-9a-f].*, got 0000"),
         (_put(features=["imbalance_l1", "spread_bps", "imbalance_l5", "imbalance_l10"]), "feature_schema must be"),
         (_put(features=["imbalance_l1", "no_such"]), "unknown feature 'no_such'"),
-        (_put(network="gur"), "unknown model 'gur'"),
-        (_put(config={"features": 5, "horizons": 2}), "config.features must be 4, got 5"),
-        (_put(config={"features": 4, "horizons": 2, "cells": 0}), "cells: Input should be"),
+        (_put_in_member(network="gur"), "unknown model 'gur'"),
+        (_put_in_member(config={"features": 5, "horizons": 2}), "gru: config.features must be 4, got 5"),
+        (_put_in_member(config={"features": 4, "horizons": 2, "cells": 0}), "cells: Input should be"),
+        (_put_in_member(temperature=[1.0]), "gru: temperature must be 2, got 1"),
+        (_put_in_member(seeds=[]), "members.0.seeds"),
+        (_put_in_member(name="../gru"), "members.0.name: String should match"),
+        (_put_in_member(name="other"), r"/other\.onnx is missing"),
+        (_put(members=[]), "members: Tuple should have at least 1 item"),
+        (lambda tree: tree.update(members=tree["members"] * 2), "members must differ in their names, got gru, gru"),
+        (_put(weights=[[0.5], [1.0]]), "weights must be 0 or more, and 1 in all"),
+        (_put(weights=[[1.0]]), r"weights must be \[1, 1\], got \[1\]"),
+        (_put(weights=[[0.5, 0.5], [1.0, 0.0]]), r"weights must be \[1, 1\], got \[2, 2\]"),
         (_put(thresholds=[0.1]), "thresholds must be 2, got 1"),
-        (_put(inputs={"row": [None, 5]}), r"row must be of shape \(None, 4\), got \(None, 5\)"),
-        (_put(inputs={"row": [None, 4]}), r"must take \{'row': \(None, 4\)\}, got"),
-        (_put(outputs={"scores": [None, 2, 3]}), "must give"),
+        (_put_in_member(inputs={"row": [None, 5]}), r"row must be of shape \(None, 4\), got \(None, 5\)"),
+        (_put_in_member(inputs={"row": [None, 4]}), r"must take \{'row': \(None, 4\)\}, got"),
+        (_put_in_member(outputs={"scores": [None, 2, 3]}), "must give"),
         (_put(name="other"), "must be of gru:1, got other:1"),
         (_put(version=2), "must be of gru:1, got gru:2"),
         (_put(surprise=1), "surprise: Extra inputs"),
         (_put(figures=[]), "figures"),
-        (_put(leads=[]), "leads must be over each floor, got 0 over 8"),
+        (_put(leads=[]), "leads must be over each floor, got 0 over 10"),
         (lambda tree: tree.update(figures=[one for one in tree["figures"] if not one["is_floor"]]), "got none"),
         (lambda tree: tree.pop("tempering"), "tempering: Field required"),
     ],
@@ -194,7 +241,7 @@ def test_what_is_foreign_or_does_not_fit_is_refused(
 ) -> None:
     resealed(registry, change)
 
-    with pytest.raises(ModelRefusedError, match=f"gru/1/model.*{says}"):
+    with pytest.raises(ModelRefusedError, match=f"gru/1.*{says}"):
         registry.load("gru", 1)
 
 
@@ -207,9 +254,9 @@ def test_an_onnx_file_that_this_runtime_cannot_open_is_refused() -> None:
 
 def test_what_would_be_refused_does_not_come_in(tmp_path: Path) -> None:
     registry, good = Registry(tmp_path), a_package()
-    bad = dataclasses.replace(good, onnx=a_package("gru", 1).onnx)
+    bad = dataclasses.replace(good, files={**good.files, "gru.onnx": a_package("gru", 1).files["gru.onnx"]})
 
-    with pytest.raises(ModelRefusedError, match=r"one/1/model\.onnx must have sha256"):
+    with pytest.raises(ModelRefusedError, match=r"one/1/gru\.onnx must have sha256"):
         registry.publish("one", bad, now_ns=NOW_NS)
 
     assert registry.names() == []
@@ -281,8 +328,8 @@ def test_two_processes_write_and_promote_without_harm(registry: Registry) -> Non
         "registry, source = Registry(Path(sys.argv[1])), Path(sys.argv[2]);"
         "words = json.loads((source / 'model.json').read_bytes());"
         "[words.pop(key) for key in ('schema', 'name', 'version', 'made_ns', 'digest')];"
-        "onnx, weights = ((source / file).read_bytes() for file in ('model.onnx', 'weights.safetensors'));"
-        "package = Package(words=words, onnx=onnx, weights=weights);"
+        "files = {file: (source / file).read_bytes() for file in ('gru.onnx', 'gru.safetensors')};"
+        "package = Package(words=words, files=files);"
         "[registry.promote('gru', registry.publish('gru', package, now_ns=1).version, now_ns=1) for _ in range(8)];"
         "assert 'torch' not in sys.modules"
     )
@@ -325,11 +372,11 @@ def test_what_is_damaged_is_not_promoted_and_not_rolled_back_to(registry: Regist
     registry.promote("gru", 1, now_ns=1)
     registry.promote("gru", 2, now_ns=2)
     for version in (1, 3):
-        (registry.folder / "gru" / str(version) / "weights.safetensors").write_bytes(b"")
+        (registry.folder / "gru" / str(version) / "gru.safetensors").write_bytes(b"")
 
-    with pytest.raises(ModelRefusedError, match="gru/3/weights"):
+    with pytest.raises(ModelRefusedError, match=r"gru/3/gru\.safetensors"):
         registry.promote("gru", 3, now_ns=3)
-    with pytest.raises(ModelRefusedError, match="gru/1/weights"):
+    with pytest.raises(ModelRefusedError, match=r"gru/1/gru\.safetensors"):
         registry.rollback("gru", now_ns=4)
 
     assert registry.load("gru").record.version == 2
@@ -392,19 +439,16 @@ def test_what_is_wrong_is_named(
 
 
 def test_a_report_about_something_else_is_refused() -> None:
-    from msray.store.model_package import pack
-    from msray.training.loop import TrainingConfig
-
     def made(**words: Any) -> Package:
-        return pack(
-            a_fitted(), the_problem(), **{"report": the_report(), "judged_as": "guess"} | words,
-            training=TrainingConfig(), instruments=INSTRUMENTS,
-        )  # fmt: skip
+        known = {"mixture": a_mixture("gru"), "report": the_report(), "judged_as": "guess"}
+        return pack([a_member()], problem=the_problem(), instruments=INSTRUMENTS, **known | words)
 
     with pytest.raises(UnknownNameError, match="model of the report 'majority'"):
         made(judged_as="majority")
     with pytest.raises(UsageError, match="report must be about the labels of the problem"):
         made(report=dataclasses.replace(the_report(), thresholds=(0.5, 0.5)))
+    with pytest.raises(UsageError, match="mixture must be of the members"):
+        made(mixture=a_mixture("gur"))
 
 
 def test_a_registry_that_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -413,3 +457,15 @@ def test_a_registry_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert registry.names() == []
     with pytest.raises(UnknownNameError, match="unknown model 'gru'"):
         registry.load("gru")
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    registry = Registry(tmp_path)
+    monkeypatch.setattr(Path, "iterdir", away)
+
+    for look in (registry.names, lambda: registry.versions("small")):
+        with pytest.raises(UnavailableError, match=r"cannot read .*: Input/output error"):
+            look()

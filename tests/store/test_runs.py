@@ -18,11 +18,13 @@ from msray.backtest.report import BacktestReport
 from msray.backtest.run import backtest
 from msray.cli.settings_file import load_settings
 from msray.errors import ConfigError, UnavailableError, UsageError
-from msray.prediction import DetectionConfig
+from msray.prediction import CalibrationConfig, DetectionConfig
+from msray.store.calibrations import load_calibrations
 from msray.store.runs import SCHEMA, list_runs, new_run_id, read_run, write_run
 from tests.backtest.made import records, tape
 from tests.backtest.planted import leaning_market
 from tests.disks import refusing
+from tests.store.test_calibrations import A, B
 
 SECOND = 1_000_000_000
 RUN_ID = "20240808-235416-3fa2c1"
@@ -72,6 +74,16 @@ def test_the_words_of_the_detectors_are_kept_too(made: tuple[BacktestReport, str
 
     said = load_settings(run / "config.yaml", {})
     assert (said.detection, said.backtest) == (words, CONFIG)
+
+
+def test_calibrations_are_kept_and_found_again(made: tuple[BacktestReport, str], tmp_path: Path) -> None:
+    words = DetectionConfig(calibration=CalibrationConfig(file=Path("elsewhere.json")))
+
+    run = write_run(tmp_path, *made, run_id=RUN_ID, sections={"detection": words}, calibrations=[A, B])
+
+    file = load_settings(run / "config.yaml", {}).detection.calibration.file
+    assert file == run / "calibrations.json"
+    assert load_calibrations(file) == {"test:A": A, "test:B": B}
 
 
 def test_figures_are_json_that_everybody_can_read(run: Path, made: tuple[BacktestReport, str]) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from msray.errors import UsageError
 from msray.store.trainings import TrainingFolder, problem_digest
-from msray.training.config import ModelConfig
+from msray.training.config import ModelConfig, TrainingConfig
 from msray.training.jobs import Job, Trained, run_job
-from msray.training.loop import Epoch, TrainingConfig
+from msray.training.loop import Epoch
 from tests.training.made import a_problem, some_rows
 
 QUICK = TrainingConfig(epochs=4, chunk=64, warm_up=8, chunks=4, device="cpu")

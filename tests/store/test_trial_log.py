@@ -60,15 +60,40 @@ def test_one_configuration_is_one_trial_whoever_tried_it() -> None:
     assert merged([ONE, more, replace(ONE, trial_id="2")]).keys() == {ONE.trial_id, "2"}
 
 
+def test_what_is_less_whole_replaces_nothing_where_nothing_was_traded() -> None:
+    whole = replace(ONE, returns=(None,) * BINS)
+    begun = replace(whole, run_id="other", state="running", scores=(0.1,))
+    pruned = replace(begun, state="pruned")
+
+    assert merged([whole, begun, pruned]) == {ONE.trial_id: whole}
+    assert merged([begun, pruned]) == merged([pruned, begun]) == {ONE.trial_id: pruned}
+
+
 def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     log = TrialLog(tmp_path, RECORDED)
     log.append([ONE, ONE])
     whole = log.path.read_bytes()
 
-    for torn in (whole + b'{"trial_id":"3', whole[:-1], whole[: len(whole.splitlines()[0]) + 5], whole[:10]):
+    long = whole + b'{"trial_id":"' + b"3" * 200_000
+    for torn in (whole + b'{"trial_id":"3', long, whole[:-1], whole[: len(whole.splitlines()[0]) + 5], whole[:10]):
         log.path.write_bytes(torn)
         log.append([ONE])
         assert TrialLog(tmp_path, RECORDED).read() == [ONE]
+
+
+def bytes_read() -> int:
+    """By this process so far."""
+    return int(Path("/proc/self/io").read_text().partition("rchar: ")[2].partition("\n")[0])
+
+
+def test_a_long_log_is_not_read_to_be_appended_to(tmp_path: Path) -> None:
+    log = TrialLog(tmp_path, RECORDED)
+    log.append([ONE] * 5000)
+
+    before = bytes_read()
+    log.append([ONE])
+
+    assert bytes_read() - before < 100_000 < log.path.stat().st_size
 
 
 @pytest.mark.parametrize("line", [b"{}", b"[1]", b"nothing", b'{"trial_id":1}', b"\xff", b"[" * 100_000])

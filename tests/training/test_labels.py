@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from msray.errors import UsageError
 from msray.labels import next_mean_over_mid
 from msray.models.classes import NO_LABEL
-from msray.training.labels import LabelConfig, changes, classes, fit_thresholds
+from msray.training.config import LabelConfig
+from msray.training.labels import changes, classes, fit_thresholds
 from msray.training.parts import by_day, by_share, purged
 from tests.training.made import CONFIG, some_rows
 

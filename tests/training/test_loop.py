@@ -10,8 +10,9 @@ from msray.models.catalog import entry, make_network
 from msray.models.classes import NO_LABEL
 from msray.models.config import NetworkConfig
 from msray.models.network import Network
+from msray.training.config import LossWeights, TrainingConfig
 from msray.training.fit import Problem, fit
-from msray.training.loop import LossWeights, Training, TrainingConfig
+from msray.training.loop import Training
 from msray.training.samples import Shown, material, samples
 from tests.training.made import a_problem, some_rows
 
@@ -45,6 +46,11 @@ def weights(network: Network) -> list[np.ndarray]:
     return [parameter.detach().numpy().copy() for parameter in network.parameters()]
 
 
+def decided(scores: np.ndarray) -> np.ndarray:
+    """The likeliest class, where anything is said."""
+    return np.where(np.isnan(scores).any(axis=2), NO_LABEL, np.nan_to_num(scores).argmax(axis=2))
+
+
 @pytest.mark.parametrize("name", ["gru", "linear", "lstm"])
 def test_it_finds_what_is_there(name: str) -> None:
     problem = a_problem()
@@ -54,7 +60,7 @@ def test_it_finds_what_is_there(name: str) -> None:
     )
 
     test = problem.parts.test
-    truth, said = problem.of(test)[slice(*test)], fitted.tempering.decisions(fitted.scores(problem, test))
+    truth, said = problem.of(test)[slice(*test)], decided(fitted.scores(problem, test))
     known = (truth != NO_LABEL) & (said != NO_LABEL)
     assert (truth == said)[known].mean() > max(np.bincount(truth[known])) / known.sum() + 0.1
 
@@ -67,7 +73,7 @@ def test_shuffled_labels_teach_nothing() -> None:
     fitted = fit(problem, "linear", a_config("linear"), QUICK)
 
     test = problem.parts.test
-    truth, said = problem.of(test)[slice(*test)], fitted.tempering.decisions(fitted.scores(problem, test))
+    truth, said = problem.of(test)[slice(*test)], decided(fitted.scores(problem, test))
     known = truth != NO_LABEL
     assert (truth == said)[known].mean() < 0.33 + 0.1
 
@@ -82,7 +88,6 @@ def test_what_judges_changes_nothing_that_is_learned() -> None:
 
     for mine, theirs in zip(weights(found.network), weights(changed.network), strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert found.tempering == changed.tempering
 
 
 @pytest.mark.parametrize("name", ["gru", "bin_ctabl"])

@@ -1,15 +1,16 @@
 """From jobs to a choice: what was trained, weighed and judged."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from msray.errors import UsageError
 from msray.models.catalog import make_network
-from msray.training.config import ModelConfig, TrainConfig
+from msray.training.config import ModelConfig, TrainConfig, TrainingConfig
 from msray.training.jobs import Trained, make_jobs, run_job, run_serially
-from msray.training.loop import TrainingConfig
 from msray.training.selection import ENSEMBLE, select
 from tests.training.made import a_problem
 
@@ -57,7 +58,12 @@ def test_weights_make_the_network_again(trained: list[Trained]) -> None:
 def test_models_and_their_ensemble_are_judged_beside_the_floors(trained: list[Trained]) -> None:
     found = select(a_problem(), trained)
 
-    assert [one.name for one in found.blends] == ["gru", "linear", ENSEMBLE]
+    assert [(one.name, len(one.trained)) for one in found.blends] == [("gru", 2), ("linear", 1)]
+    assert {name: one.members for name, one in found.mixtures.items()} == {
+        "gru": ("gru",),
+        "linear": ("linear",),
+        ENSEMBLE: ("gru", "linear"),
+    }
     assert {one.name for one in found.report.figures if not one.is_floor} == {"gru", "linear", ENSEMBLE}
     assert found.surprise[ENSEMBLE] <= min(found.surprise.values()) + 0.01
     assert found.best == min(found.surprise, key=found.surprise.__getitem__)
@@ -78,12 +84,30 @@ def test_what_judges_has_no_say_in_the_choice(trained: list[Trained]) -> None:
 
     other = select(problem, trained)
 
-    assert (other.best, other.surprise, other.sets, other.ensemble) == (
-        found.best,
-        found.surprise,
-        found.sets,
-        found.ensemble,
-    )
+    assert (other.best, other.surprise, other.mixtures) == (found.best, found.surprise, found.mixtures)
+
+
+def test_models_are_weighed_on_rows_that_all_say_something_of(trained: list[Trained]) -> None:
+    right = np.where(np.arange(3) == np.maximum(a_problem().of((720, 960))[720:960], 0)[..., None], 9.0, 0.0)
+    early = np.arange(len(right))[:, None, None] < 100
+    gru = trained[0]
+    # What is easy for it, the other says nothing of.
+    knows_early = dataclasses.replace(gru, valid=np.where(early, right, np.float32(0.0)).astype(np.float32))
+    late = dataclasses.replace(trained[2], valid=np.where(early, np.float32(np.nan), trained[2].valid))
+
+    found = select(a_problem(), [knows_early, late])
+
+    assert found.best != "gru"
+    assert found.surprise["gru"] > found.surprise["linear"]
+    assert np.isfinite(list(found.surprise.values())).all()
+
+
+def test_a_model_that_says_nothing_of_the_rows_that_choose_is_refused(trained: list[Trained]) -> None:
+    silent = dataclasses.replace(trained[2], valid=np.full_like(trained[2].valid, np.nan))
+
+    with pytest.raises(UsageError, match="such that linear can say something of horizon 2, got none") as told:
+        select(a_problem(), [trained[0], silent])
+    assert "shorter windows" in str(told.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""``Mixture``: from the scores of a model's networks to what the model says. Loading this loads no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msray.errors import UsageError
+from msray.models.conformal import ConformalSets
+from msray.models.ensemble import ModelEnsemble, fit_ensemble
+from msray.models.tempering import Scores, Tempering, temper, untempered
+
+_LEAST_CHANCE = 1e-12
+
+ScoresByMember = Mapping[str, Scores]
+"""``(n, h, classes)`` by the name of the member; NaN where it says nothing, as while its window is not complete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """A weighted mean of what the members of a model hold likely, tempered once more.
+
+    What was judged and what is served are both this, number for number. A model of one network has one member.
+
+    Attributes
+    ----------
+    members
+        Their names.
+    temperatures
+        Of each member: a number a horizon; its scores are divided by it.
+    weights
+        Of each horizon: a number a member; each row sums to 1.
+    tempering
+        Of the logarithms of the mean.
+    sets
+        Classes that can be excluded, if that was fitted.
+
+    Examples
+    --------
+    >>> one = Mixture(members=("gru",), temperatures=((2.0,),), weights=((1.0,),), tempering=untempered(1))
+    >>> one.chances({"gru": np.log([[[0.04, 0.64, 0.01]]], dtype=np.float32)}).round(2)
+    array([[[0.18, 0.73, 0.09]]])
+    """
+
+    members: tuple[str, ...]
+    temperatures: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
+    tempering: Tempering
+    sets: ConformalSets | None = None
+
+    def chances(self, given: ScoresByMember) -> NDArray[np.float64]:
+        """``(n, h, classes)``, each row of which sums to 1; NaN where no member says anything."""
+        return self.tempering.chances(self._logs(given))
+
+    def decisions(self, given: ScoresByMember) -> NDArray[np.int64]:
+        """``(n, h)`` classes; :data:`~msray.models.classes.NO_LABEL` where no member says anything."""
+        return self.tempering.decisions(self._logs(given))
+
+    def votes(self, given: ScoresByMember) -> NDArray[np.int64]:
+        """``(members, n, h)``: the class that each holds most likely; ``NO_LABEL`` where it says nothing."""
+        return self._ensemble.votes(self._of_members(given))
+
+    def not_excluded(self, given: ScoresByMember) -> NDArray[np.bool_]:
+        """``(n, h, classes)``: classes that the conformal sets leave possible; all, where there are no sets or chances.
+
+        A direction is safe to follow where the opposite one is excluded.
+        """
+        chances = self.chances(given)
+        return np.ones(chances.shape, np.bool_) if self.sets is None else self.sets.sets(chances)
+
+    @property
+    def _ensemble(self) -> ModelEnsemble:
+        return ModelEnsemble(members=self.members, weights=self.weights)
+
+    def _logs(self, given: ScoresByMember) -> NDArray[np.float64]:
+        """Of the mean: scores, as the outer tempering takes them."""
+        mean = self._ensemble.chances(self._of_members(given))
+        return np.log(np.maximum(mean, _LEAST_CHANCE))
+
+    def _of_members(self, given: ScoresByMember) -> dict[str, NDArray[np.float64]]:
+        bias = untempered(len(self.weights)).bias
+        missing = [name for name in self.members if name not in given]
+        if missing:
+            raise UsageError(f"scores must be given of each member, got none of {', '.join(missing)}")
+        return {
+            name: Tempering(temperature=temperature, bias=bias).chances(given[name])
+            for name, temperature in zip(self.members, self.temperatures, strict=True)
+        }
+
+
+def fit_mixture(given: ScoresByMember, labels: NDArray[np.int64]) -> Mixture:
+    """Temperatures, weights, then biases, from rows that choose; without sets.
+
+    Parameters
+    ----------
+    given
+        Scores of each member.
+    labels
+        ``(n, h)`` their classes.
+
+    Raises
+    ------
+    UsageError
+        If there is no member, or they are not of one shape.
+    """
+    tempered = {name: temper(scores, labels, tunes_decisions=False) for name, scores in given.items()}
+    ensemble = fit_ensemble({name: one.chances(given[name]) for name, one in tempered.items()}, labels)
+    found = Mixture(
+        members=ensemble.members,
+        temperatures=tuple(one.temperature for one in tempered.values()),
+        weights=ensemble.weights,
+        tempering=untempered(labels.shape[1]),
+    )
+    return replace(found, tempering=temper(found._logs(given), labels))

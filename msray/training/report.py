@@ -1,0 +1,132 @@
+"""``TrainReport``: what a training came to, with one sentence that says whether it was worth it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from msray.training.config import TrainConfig
+from msray.training.findings import Finding, look_into
+from msray.training.fit import Problem
+from msray.training.jobs import Trained
+from msray.training.judging import Difference, Figures
+from msray.training.selection import Selection, select
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainReport:
+    """Models that were trained on the same rows, judged on the same rows.
+
+    Attributes
+    ----------
+    config
+        What was asked for.
+    instruments
+        Whose rows they are, as ``venue:SYMBOL``.
+    problem
+        What was learned.
+    selection
+        What the models came to.
+    findings
+        Of each model, horizon by horizon, on the rows that judge.
+    """
+
+    config: TrainConfig
+    instruments: tuple[str, ...]
+    problem: Problem
+    selection: Selection
+    findings: Mapping[str, tuple[Finding, ...]]
+
+    @property
+    def trained(self) -> list[Trained]:
+        """All trainings."""
+        return [one for blend in self.selection.blends for one in blend.trained]
+
+    def figures_of(self, name: str) -> list[Figures]:
+        """What a model, or rule, is worth: one a horizon."""
+        return [one for one in self.selection.report.figures if one.name == name]
+
+    def best_floor(self, horizon: int) -> Figures:
+        """The rule with the highest macro F1."""
+        floors = [one for one in self.selection.report.figures if one.is_floor and one.horizon == horizon]
+        return max(floors, key=lambda one: one.macro_f1)
+
+    def leads(self, name: str) -> list[Difference]:
+        """How much better a model is than the best rule: one a horizon."""
+        found = []
+        for number, horizon in enumerate(self.problem.config.horizons):
+            found.append(self.selection.report.beside(name, self.best_floor(horizon).name)[number])
+        return found
+
+    @property
+    def verdict(self) -> str:
+        """Which is best, whether it is better than the best rule, and whether its edge pays for the spread."""
+        best, leads = self.selection.best, self.leads(self.selection.best)
+        shown = [str(one.horizon) for one in leads if one.low > 0]
+        rest = [str(one.horizon) for one in leads if one.low <= 0]
+        scores = ", ".join(f"{one.macro_f1:.3f}" for one in self.figures_of(best))
+        ahead = _listed([str(horizon) for horizon in self.problem.config.horizons])
+        among = (
+            f"{best} is the best of {len(self.selection.mixtures)} models" if len(self.selection.mixtures) > 1 else best
+        )
+        parts = [f"{among}: macro F1 {scores} at {ahead} rows ahead"]
+        if shown:
+            parts.append(f"shown to be better than the best rule without a network at {_listed(shown)}")
+        if rest:
+            parts.append(f"not shown to be better than the best rule without a network at {_listed(rest)}")
+        return "; ".join([*parts, self._edge_told()]) + "."
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "verdict": self.verdict,
+            "instruments": list(self.instruments),
+            "rows": {name: end - begin for name, (begin, end) in asdict(self.problem.parts).items()},
+            "best": self.selection.best,
+            "surprise": self.selection.surprise,
+            "weights": {name: one.weights for name, one in self.selection.mixtures.items() if len(one.members) > 1},
+            **self.selection.report.as_dict(),
+            "covered": {name: [asdict(one) for one in some] for name, some in self.selection.covered.items()},
+            "leads": {name: [asdict(one) for one in self.leads(name)] for name in self.selection.mixtures},
+            "trainings": [
+                {"key": one.key, "parameters": one.parameters, "epochs": len(one.history)} for one in self.trained
+            ],
+            "findings": {name: [one.as_dict() for one in some] for name, some in self.findings.items()},
+        }
+
+    def _edge_told(self) -> str:
+        """Of the tenth of the rows that the best model is surest of, beside the spread: what going in and out costs."""
+        edges = [one.edge for one in self.findings[self.selection.best]]
+        told = ", ".join(f"{edge.bps[-1]:+.2f}" for edge in edges)
+        where = f"where it is surest the mid went {told} bps its way"
+        spreads = [2 * edge.half_spread_bps[-1] for edge in edges]
+        if not np.isfinite(spreads).all():
+            return where
+        costs = ", ".join(dict.fromkeys(f"{spread:.2f}" for spread in spreads))
+        pays = [
+            str(horizon)
+            for horizon, edge, spread in zip(self.problem.config.horizons, edges, spreads, strict=True)
+            if edge.bps[-1] > spread
+        ]
+        beside = f"more than it at {_listed(pays)}" if pays else "less than it at each"
+        return f"{where}, beside a spread of {costs}: {beside}, fees not counted"
+
+
+def make_report(
+    config: TrainConfig, instruments: Sequence[str], problem: Problem, trained: Sequence[Trained]
+) -> TrainReport:
+    """Choose, judge once, and look into what each model says."""
+    selection = select(problem, trained, coverage=config.coverage)
+    part = problem.parts.test
+    return TrainReport(
+        config=config,
+        instruments=tuple(instruments),
+        problem=problem,
+        selection=selection,
+        findings={name: look_into(problem, part, said) for name, said in selection.said.items()},
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -1,0 +1,95 @@
+"""Parts of the rows of several instruments: cut at the same times."""
+
+import dataclasses
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from msray.errors import UsageError
+from msray.training.config import PartsConfig
+from msray.training.fit import pose
+from msray.training.parts import Parts, in_parts
+from msray.training.rows import TrainingRows
+from tests.training.made import TRAINED, known_rows, some_rows
+
+SECOND = 1_000_000_000
+
+
+def at_seconds(rows: TrainingRows, begin: float, step: float) -> TrainingRows:
+    times = ((begin + step * np.arange(len(rows))) * SECOND).astype(np.int64)
+    return dataclasses.replace(rows, event_ns=times)
+
+
+def test_rows_of_one_instrument_stay_as_they_are() -> None:
+    rows = some_rows(10, starts=(0, 4))
+
+    whole, parts = in_parts([rows], PartsConfig())
+
+    assert whole is rows
+    assert parts == Parts(train=(0, 6), valid=(6, 8), test=(8, 10))
+
+
+def test_times_are_borders() -> None:
+    rows = at_seconds(some_rows(10, starts=(0,)), 100, 1)
+    until = [datetime.fromtimestamp(one, UTC) for one in (103, 107.5)]
+
+    _, parts = in_parts([rows], PartsConfig(train_until=until[0], valid_until=until[1]))
+
+    assert parts == Parts(train=(0, 3), valid=(3, 8), test=(8, 10))
+
+
+def test_several_instruments_are_cut_at_the_same_times() -> None:
+    slow, fast = at_seconds(some_rows(10, starts=(0, 4)), 0, 2), at_seconds(some_rows(20, starts=(0,)), 0, 1)
+
+    whole, parts = in_parts([slow, fast], PartsConfig(shares=(0.5, 0.25, 0.25)))
+
+    assert len(whole) == 30
+    times = [set((whole.event_ns[slice(*part)] // SECOND).tolist()) for part in (parts.train, parts.valid, parts.test)]
+    assert [(min(one), max(one)) for one in times] == [(0, 9), (10, 13), (14, 19)]
+    assert whole.starts.tolist() == [0, 4, 5, 15, 17, 21, 24]
+
+
+def test_a_part_of_an_instrument_may_be_empty() -> None:
+    early, late = at_seconds(some_rows(10, starts=(0,)), 0, 1), at_seconds(some_rows(10, starts=(0,)), 100, 1)
+
+    whole, parts = in_parts([early, late], PartsConfig(shares=(0.25, 0.25, 0.5)))
+
+    assert parts == Parts(train=(0, 5), valid=(5, 10), test=(10, 20))
+    assert whole.starts.tolist() == [0, 5, 10]
+
+
+def test_of_a_share_the_last_rows_of_each_instrument_are_learned_from() -> None:
+    slow, fast = at_seconds(known_rows(400), 0, 2), at_seconds(known_rows(800, seed=1), 0, 1)
+
+    every, some = pose(TRAINED, [slow, fast]), pose(TRAINED, [slow, fast], share=0.25)
+
+    times = some.rows.event_ns[slice(*some.parts.train)] // SECOND
+    assert [(int(one.min()), int(one.max())) for one in np.split(times, [60])] == [(360, 478), (360, 479)]
+    assert some.thresholds == pytest.approx(every.thresholds, rel=0.15)  # but for what a border cuts
+    np.testing.assert_array_equal(
+        some.rows.event_ns[some.parts.valid[0] :], every.rows.event_ns[every.parts.valid[0] :]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"shares": (0.5, 0.5, 0.0)}, "shares must be positive and sum to 1"),
+        ({"train_until": "2025-06-05"}, "must be given together"),
+        ({"train_until": "2025-06-05", "valid_until": "2025-06-04"}, "must be before valid_until"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(words: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        PartsConfig.model_validate(words)
+
+
+def test_too_few_rows_are_said_before_anything_is_trained() -> None:
+    with pytest.raises(UsageError, match=r"rows to choose must hold labels of horizon 5, got none in 4 of 20 rows"):
+        pose(TRAINED, [known_rows(20)])
+    with pytest.raises(UsageError, match=r"rows to learn from must be more than the horizon, 2, got 1"):
+        pose(TRAINED, [known_rows(2)])
+    with pytest.raises(UsageError, match=r"rows must have the features \('imbalance_l1', 'ask_price_bps_l1'\)"):
+        pose(TRAINED, [some_rows()])

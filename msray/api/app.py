@@ -15,6 +15,8 @@ from msray.api.auth import Guard, KeyRing, check_scopes
 from msray.api.envelope import DOCS_PATH, Envelope
 from msray.api.health import health_routes
 from msray.api.ingest import ingest_routes
+from msray.api.model_routes import model_routes
+from msray.api.predict import predict_routes
 from msray.api.problem import FieldError, RefusedError
 from msray.api.reading import reading_routes
 from msray.api.state import ApiState
@@ -59,7 +61,7 @@ def create_app(state: ApiState, keys: KeyRing | None = None, *, routers: Sequenc
     app.state.guard = Guard(keys or KeyRing(), tickets)
     app.state.streams = Streams(state)
     own = [ingest_routes(state), reading_routes(state), stream_routes(state, app.state.streams, tickets)]
-    everything = [*own, health_routes(state), *routers]
+    everything = [*own, predict_routes(state), model_routes(state), health_routes(state), *routers]
     for router in everything:
         app.include_router(check_scopes(router))
     routes = [route for router in everything for route in router.routes if isinstance(route, APIRoute)]

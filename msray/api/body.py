@@ -15,11 +15,14 @@ from msray.api.problem import RefusedError
 MAX_BODY = 64 * 1024
 """Bytes of a body."""
 MAX_BATCH_BODY = 1024 * 1024
-"""Bytes of a body that is a batch: 1,000 signals of a kilobyte each."""
+"""Bytes of a body that is a batch: 1,000 signals of a kilobyte each, or 20 to 40 windows of 100 rows."""
 MAX_READ_S = 10.0
 """Seconds in which a body must arrive."""
 
-_BATCH = re.compile(rb'\s*\{\s*"signals"\s*:')
+BATCH = re.compile(rb'\s*\{\s*"signals"\s*:')
+"""How a batch of signals begins."""
+ANY = re.compile(rb"")
+"""How a body begins that may be large whatever is in it."""
 
 
 async def check_declared_size(request: Request) -> None:
@@ -37,7 +40,7 @@ async def check_declared_size(request: Request) -> None:
         raise _too_large()
 
 
-async def read_body(request: Request, *, may_be_large: bool = True) -> bytes:
+async def read_body(request: Request, *, may_be_large: bool = True, large: re.Pattern[bytes] = BATCH) -> bytes:
     """The body, read until it ends or is too large.
 
     Parameters
@@ -45,7 +48,9 @@ async def read_body(request: Request, *, may_be_large: bool = True) -> bytes:
     request
         Of which nothing was read yet.
     may_be_large
-        Whether there is room for a batch of more than ``MAX_BODY`` now.
+        Whether there is room for a body of more than ``MAX_BODY`` now.
+    large
+        How a body begins that may be so large at all.
 
     Raises
     ------
@@ -59,7 +64,7 @@ async def read_body(request: Request, *, may_be_large: bool = True) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    if len(body) > MAX_BATCH_BODY or not _BATCH.match(body):
+                    if len(body) > MAX_BATCH_BODY or not large.match(body):
                         raise _too_large()
                     if not may_be_large:
                         raise RefusedError(429, "too many large bodies at once", headers={"Retry-After": "1"})
@@ -89,4 +94,4 @@ def check_content_type(request: Request) -> None:
 
 
 def _too_large() -> RefusedError:
-    return RefusedError(413, f"the body must be at most {MAX_BODY} bytes, or {MAX_BATCH_BODY} for a batch of signals")
+    return RefusedError(413, f"the body must be at most {MAX_BODY} bytes, or {MAX_BATCH_BODY} for a batch")

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from msray.api.auth import KeyRing, key_of, read_keys
 from msray.api.state import Profile
+from msray.prediction.config import MODEL_WORDS
+
+ModelWords = Annotated[str, Field(pattern=MODEL_WORDS)]
 
 
 class ApiConfig(BaseModel):
@@ -31,6 +34,9 @@ class ApiConfig(BaseModel):
         Names that may be labels of metrics, besides those of this system's own detections.
     active_window_s
         How long a signal counts as active.
+    models_dir, models
+        Folder of the registry, and the models of it that are served: ``NAME``, which is ``NAME@production``,
+        ``NAME@ALIAS`` or ``NAME:VERSION``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +51,8 @@ class ApiConfig(BaseModel):
     instruments: Annotated[tuple[str, ...], Field(max_length=4096)] = ()
     signal_types: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
     active_window_s: float = Field(default=300.0, gt=0, le=86_400)
+    models_dir: Path = Path("models")
+    models: Annotated[tuple[ModelWords, ...], Field(max_length=16)] = ()
 
     @model_validator(mode="after")
     def _is_not_open_to_the_world(self) -> "ApiConfig":

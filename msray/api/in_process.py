@@ -1,10 +1,11 @@
-"""An API with its ledger in the same process: nothing else is running, so there are no books."""
+"""An API with its ledger and its models in the same process: nothing else is running, so there are no books."""
 
 import asyncio
 from collections.abc import Sequence
 
 from msray.api.config import ApiConfig
 from msray.api.ledger_metrics import ledger_sample
+from msray.api.models import ModelSource, NoModels
 from msray.api.state import ApiState, InstrumentSnapshot
 from msray.clock import Clock
 from msray.store.group_commit import Observer
@@ -73,10 +74,13 @@ def commits_into(figures: Figures) -> Observer:
     return observe
 
 
-def state_around(store: LedgerStore, config: ApiConfig, *, clock: Clock, figures: Figures) -> ApiState:
+def state_around(
+    store: LedgerStore, config: ApiConfig, *, clock: Clock, figures: Figures, models: ModelSource | None = None
+) -> ApiState:
     """What the API needs, around one ledger."""
     return ApiState(
         store=store,
+        models=models or NoModels(),
         books=NoBooks(),
         metrics=LedgerMetrics(store, figures, config, clock),
         readiness=store,

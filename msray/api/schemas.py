@@ -87,10 +87,10 @@ def parse_submission(body: bytes, now_ns: int) -> tuple[list[SubmittedSignal], b
     try:
         submission = _decode(body)
     except msgspec.ValidationError as error:
-        raise _refused([_field_error(str(error))]) from error
+        raise _refused([field_error(str(error))]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedError(400, "the body must be one JSON document in UTF-8") from error
-    _refuse_duplicate_keys(body)
+    refuse_duplicate_keys(body)
     signals, is_batch = _split(submission)
     errors: list[FieldError] = []
     for number, signal in enumerate(signals):
@@ -225,7 +225,7 @@ def _refused(errors: list[FieldError]) -> RefusedError:
     return RefusedError(422, "the body is not a submission of signals", errors=errors)
 
 
-def _field_error(message: str) -> FieldError:
+def field_error(message: str) -> FieldError:
     """What the decoder said, without what it quoted."""
     words, _, path = message.partition(" - at `")
     pointer = re.sub(r"\[(\d+)\]", r"/\1", path.strip("$`").replace("[...]", "")).replace(".", "/")
@@ -236,7 +236,7 @@ def _field_error(message: str) -> FieldError:
     return FieldError(pointer, "unknown field" if "unknown field" in words else "number out of range")
 
 
-def _refuse_duplicate_keys(body: bytes) -> None:
+def refuse_duplicate_keys(body: bytes) -> None:
     """The decoder takes the last of two equal keys; another reader might take the first, so neither is right.
 
     Only called on what was decoded before, so that the nesting is known to be shallow.

@@ -1,10 +1,11 @@
-"""``APIServer``: the API on a port, with its ledger in the same process. Needs no cluster."""
+"""``APIServer``: the API on a port, with its ledger and its models in the same process. Needs no cluster."""
 
+import asyncio
 import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +13,9 @@ from fastapi import FastAPI
 from msray.api.app import create_app
 from msray.api.config import ApiConfig
 from msray.api.in_process import commits_into, state_around
+from msray.api.model_server import ModelServer
+from msray.api.models import ModelSource, ModelStatus, NoModels
+from msray.api.models_here import ModelsHere
 from msray.api.protocol import LimitedProtocol, LimitedSocket
 from msray.api.stream import Streams
 from msray.clock import Clock, SystemClock
@@ -45,6 +49,7 @@ class APIServer:
         self.config = config or ApiConfig()
         self._clock = clock or SystemClock()
         self._server: _Server | None = None
+        self._models: ModelSource = NoModels()
 
     async def serve(self, on_started: Callable[[str], None] | None = None) -> None:
         """Take the port and the ledger, then serve.
@@ -59,20 +64,43 @@ class APIServer:
         UnavailableError
             If the port is taken, or the ledger has another writer or cannot be reached.
         UsageError
-            If the host is none, the ledger is none, or the keys are not right.
+            If the host is none, the ledger is none, the keys are not right, or there is no ONNX Runtime for models.
         """
-        config, figures = self.config, Figures()
+        config, clock, figures = self.config, self._clock, Figures()
         keys = config.key_ring()
         with contextlib.closing(listen(config.host, config.port)) as listener:
-            store = LedgerStore(config.ledger_url.get_secret_value(), clock=self._clock, observe=commits_into(figures))
+            store = LedgerStore(config.ledger_url.get_secret_value(), clock=clock, observe=commits_into(figures))
             try:
-                app = create_app(state_around(store, config, clock=self._clock, figures=figures), keys)
-                host, port = listener.getsockname()[:2]
-                url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-                self._server = _Server(app, lambda: on_started(url) if on_started else None)
-                await self._server.serve(sockets=[listener])
+                async with self._following(figures) as models:
+                    app = create_app(state_around(store, config, clock=clock, figures=figures, models=models), keys)
+                    await self._serve(app, listener, on_started)
             finally:
                 store.close()
+
+    async def _serve(self, app: FastAPI, listener: socket.socket, on_started: Callable[[str], None] | None) -> None:
+        host, port = listener.getsockname()[:2]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._server = _Server(app, lambda: on_started(url) if on_started else None)
+        await self._server.serve(sockets=[listener])
+
+    @contextlib.asynccontextmanager
+    async def _following(self, figures: Figures) -> AsyncIterator[ModelSource]:
+        """The models of the configuration, followed until the block is left."""
+        if not self.config.models:
+            yield NoModels()
+            return
+        server = await asyncio.to_thread(ModelServer, self.config.models_dir, self.config.models, figures=figures)
+        with contextlib.closing(ModelsHere(server, self._clock)) as models:
+            self._models = models
+            following = asyncio.create_task(models.follow())
+            try:
+                yield models
+            finally:
+                following.cancel()
+
+    def models(self) -> Sequence[ModelStatus]:
+        """All that are to be served, and why some of them are not."""
+        return self._models.models()
 
     def stop(self) -> None:
         """Answer what is under way, then end :meth:`serve`."""

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from msray.api.models import ModelSource, NoModels
 from msray.clock import Clock
+from msray.market import Prediction, PredictionScore
 from msray.store.ledger_records import Batch, Receipt, SignalQuery, StoredSignal
 from msray.telemetry.metrics import Figures
 
@@ -38,6 +40,10 @@ class InstrumentSnapshot:
         Figures of the feed, by name.
     features
         The latest feature row, by name; empty before the first.
+    predictions
+        The latest of each model.
+    performance
+        What came of each model's predictions, a horizon each.
     """
 
     instrument: str
@@ -52,6 +58,8 @@ class InstrumentSnapshot:
     asks: tuple[tuple[int, int], ...] = ()
     quality: Mapping[str, int | float | None] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
+    predictions: tuple[Prediction, ...] = ()
+    performance: tuple[PredictionScore, ...] = ()
 
 
 class SignalStore(Protocol):
@@ -100,7 +108,7 @@ class ApiState:
 
     Attributes
     ----------
-    store, books, metrics, readiness
+    store, books, metrics, readiness, models
         See the protocols.
     figures
         Where this process counts its own requests; ``metrics`` should include them.
@@ -119,6 +127,7 @@ class ApiState:
     metrics: MetricsSource
     readiness: Readiness
     clock: Clock
+    models: ModelSource = field(default_factory=NoModels)
     figures: Figures = field(default_factory=Figures)
     profile: Profile = "development"
     cors_origins: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""``/api/v1/stream``: signals and books as they happen, over a WebSocket that speaks and takes no messages."""
+"""``/api/v1/stream``: what happens, as it happens, over a WebSocket that speaks and takes no messages."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,8 @@ from msray.api.auth import Requires, Scope, known_origin
 from msray.api.problem import RefusedError
 from msray.api.state import ApiState
 from msray.api.stream_feed import StreamFeed
-from msray.api.stream_hub import Frame, Reader, Subscription, error_frame
+from msray.api.stream_hub import Reader, Subscription, error_frame
+from msray.api.stream_latest import Frame
 from msray.api.stream_query import subscription_reader
 from msray.api.stream_ticket import SUBPROTOCOL, TICKET_S, Tickets
 from msray.telemetry.families import STREAM_CUT, STREAM_FRAMES, STREAM_SKIPPED, STREAM_SOCKETS
@@ -52,7 +53,7 @@ class Streams:
         self._is_closing = False
         for code in _REASONS:
             self._figures.start(STREAM_CUT, str(code))
-        for kind in ("hello", "signal", "book", "heartbeat", "error"):
+        for kind in ("hello", "signal", "book", "prediction", "heartbeat", "error"):
             self._figures.start(STREAM_FRAMES, kind)
         self._figures.start(STREAM_SKIPPED)
         self._figures.start(STREAM_SOCKETS)
@@ -187,15 +188,16 @@ def stream_routes(state: ApiState, streams: Streams, tickets: Tickets) -> APIRou
         "/stream",
         status_code=426,
         dependencies=[Depends(Requires(Scope.READ))],
-        summary="Signals and books as they happen, over a WebSocket",
+        summary="Signals, books and predictions as they happen, over a WebSocket",
         response_class=Response,
     )
     async def explain_stream(subscription: Annotated[Subscription, Depends(read_subscription)]) -> Response:
         """Connect with a WebSocket; without one, this only checks the query: 426 where it is right.
 
-        The first frame is `hello`; `signal` and `book` frames carry in `data` what the routes of the same name answer.
-        `seq` of a signal is its place in the ledger: come back with `resume_from` and none is missed. Of a book only
-        the newest version is sent; `skipped` counts those a slow client did not get. A `heartbeat` comes every 15 s.
+        The first frame is `hello`; `signal`, `book` and `prediction` frames carry in `data` what the routes of the same
+        name answer. `seq` of a signal is its place in the ledger: come back with `resume_from` and none is missed. Of a
+        book and of predictions only the newest version is sent; `skipped` counts those a slow client did not get. A
+        `heartbeat` comes every 15 s.
         """
         raise RefusedError(426, "this is a WebSocket", headers={"Upgrade": "websocket"})
 

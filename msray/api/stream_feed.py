@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 from msray.api.reading import wrong_parameter
 from msray.api.state import ApiState
@@ -92,13 +92,12 @@ class StreamFeed:
     def _join(self, topics: frozenset[Topic], newest: int) -> None:
         if Topic.SIGNALS in topics and not self._listeners[Topic.SIGNALS]:
             self._hub.signals.start_at(newest)
-        if Topic.BOOKS in topics:
-            self._look()
-        feeds = {Topic.SIGNALS: self._feed_signals, Topic.BOOKS: self._feed_books}
+        for topic in topics - {Topic.SIGNALS}:
+            self._look(topic)
         for topic in topics:
             self._listeners[topic] += 1
             if topic not in self._tasks or self._tasks[topic].done():
-                self._tasks[topic] = asyncio.get_running_loop().create_task(self._watch(feeds[topic]))
+                self._tasks[topic] = asyncio.get_running_loop().create_task(self._watch(topic))
 
     def _leave(self, topics: frozenset[Topic]) -> None:
         for topic in topics:
@@ -106,18 +105,18 @@ class StreamFeed:
             if not self._listeners[topic]:
                 self._tasks.pop(topic).cancel()
 
-    async def _watch(self, feed: Callable[[], Awaitable[None]]) -> None:
+    async def _watch(self, topic: Topic) -> None:
         """The top of a feed."""
         try:
-            await feed()
+            await (self._feed_signals() if topic is Topic.SIGNALS else self._feed_latest(topic))
         except Exception:  # whoever listens must hear of it, whatever it is; the next one starts it again
             _log.exception("the stream is not fed any more")
             asyncio.get_running_loop().call_soon(self.tell)
 
-    async def _feed_books(self) -> None:
+    async def _feed_latest(self, topic: Topic) -> None:
         while True:
             await asyncio.sleep(POLL_S)
-            if self._look():
+            if self._look(topic):
                 self.tell()
 
     async def _feed_signals(self) -> None:
@@ -156,5 +155,6 @@ class StreamFeed:
         rows = await self._state.store.page(SignalQuery(limit=1))
         return rows[0].seq if rows else 0
 
-    def _look(self) -> bool:
-        return self._hub.books.look(self._state.books, self._state.clock.now_ns())
+    def _look(self, topic: Topic) -> bool:
+        latest = self._hub.books if topic is Topic.BOOKS else self._hub.predictions
+        return latest.look(self._state.books, self._state.clock.now_ns())

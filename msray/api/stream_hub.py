@@ -1,21 +1,20 @@
-"""``StreamHub``: what is new in signals and books, kept once for all who listen. Knows no socket, clock or ledger.
+"""``StreamHub``: what is new in signals, books and predictions, once for all who listen. Knows no socket or clock.
 
 Signals are pages of frames, cut by ``seq``, so a reader keeps nothing but its place: one that is late, or comes back
-with ``resume_from``, reads the same pages later and misses none. Of a book only the newest version is kept: a reader
-that is late skips some and is told how many.
+with ``resume_from``, reads the same pages later and misses none. Of a book, and of what is predicted of an instrument,
+only the newest version is kept: a reader that is late skips some and is told how many.
 """
 
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 
-from msray.api.reading import book_document
-from msray.api.state import BookSource, InstrumentSnapshot
+from msray.api.stream_latest import BOOK, PREDICTION, Frame, Latest, LatestReader
 from msray.store.ledger_records import StoredSignal
 
 SCHEMA = "msray.stream/1"
@@ -31,6 +30,7 @@ class Topic(StrEnum):
 
     SIGNALS = "signals"
     BOOKS = "books"
+    PREDICTIONS = "predictions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,38 +56,11 @@ class Subscription:
     resume_from: int | None = None
 
 
-class Frame(NamedTuple):
-    """One text frame; ``skipped`` counts the versions of its book that were left out before it."""
-
-    type: str
-    text: str
-    skipped: int = 0
-
-
 class _Entry(NamedTuple):
     seq: int
     instrument: str
     signal_type: str
     frame: Frame
-
-
-@dataclass(slots=True)
-class _Book:
-    """A version of a book; ``snapshot`` is None once it is not running any more."""
-
-    snapshot: InstrumentSnapshot | None
-    seq: int
-    number: int
-    seen_ns: int
-    texts: dict[int, str] = field(default_factory=dict)
-
-    def text(self, depth: int) -> str:
-        """The document, encoded once for all who want this depth."""
-        if self.snapshot is None:
-            return "null"
-        if depth not in self.texts:
-            self.texts[depth] = _encode(book_document(self.snapshot, depth, self.seen_ns)).decode()
-        return self.texts[depth]
 
 
 class SignalPages:
@@ -135,50 +108,6 @@ class SignalPages:
             self._pages.popitem(last=False)
 
 
-class Books:
-    """The newest version of every book.
-
-    Attributes
-    ----------
-    seq
-        Of the newest of all versions; grows by one a version.
-    """
-
-    def __init__(self) -> None:
-        self.seq = 0
-        self._books: OrderedDict[str, _Book] = OrderedDict()  # in order of seq
-
-    def look(self, source: BookSource, now_ns: int) -> bool:
-        """Take what changed since the last look; whether anything did."""
-        before, running = self.seq, set(source.instruments())
-        for name in running:
-            snapshot, known = source.snapshot(name), self._books.get(name)
-            if snapshot is not None and not (known and _is_same(known.snapshot, snapshot)):
-                self._put(name, snapshot, now_ns)
-        for name in [name for name, book in self._books.items() if book.snapshot and name not in running]:
-            self._put(name, None, now_ns)
-        return self.seq > before
-
-    def changed_since(self, seq: int) -> list[str]:
-        """Names of those with a version after ``seq``, the oldest version first."""
-        names = []
-        for name, book in reversed(self._books.items()):
-            if book.seq <= seq:
-                break
-            names.append(name)
-        return names[::-1]
-
-    def newest(self, name: str) -> _Book:
-        """The newest version of a book that was in ``changed_since``."""
-        return self._books[name]
-
-    def _put(self, name: str, snapshot: InstrumentSnapshot | None, now_ns: int) -> None:
-        self.seq += 1
-        number = self._books[name].number + 1 if name in self._books else 1
-        self._books[name] = _Book(snapshot, self.seq, number, now_ns)
-        self._books.move_to_end(name)
-
-
 class Reader:
     """One listener's place in everything.
 
@@ -196,8 +125,11 @@ class Reader:
         self._hub = hub
         self._wants = subscription
         self._after = after
-        self._books_seq = 0
-        self._got: dict[str, int] = {}
+        kept = {one.kind.topic: one for one in (hub.books, hub.predictions)}
+        self._latest = {
+            topic: LatestReader(kept[topic], subscription.instruments, subscription.depth)
+            for topic in sorted(subscription.topics & kept.keys())
+        }
 
     @property
     def missing_page(self) -> int | None:
@@ -208,7 +140,7 @@ class Reader:
     @property
     def has_more(self) -> bool:
         """Whether :meth:`frames` would give something, or would once a missing page is there."""
-        return self._is_behind or (Topic.BOOKS in self._wants.topics and self._hub.books.seq > self._books_seq)
+        return self._is_behind or any(one.has_more for one in self._latest.values())
 
     def hello(self, heartbeat_s: float) -> Frame:
         """The first frame: what was understood, and the place from which it goes on."""
@@ -228,14 +160,11 @@ class Reader:
         return _frame("heartbeat", seq=self._seq(), problems=problems)
 
     def frames(self) -> Iterator[Frame]:
-        """What there is to send now: a page of signals at most, then each book that changed.
-
-        A book is looked up when its turn comes, so a frame that had to wait is never an old one.
-        """
+        """What there is to send now: a page of signals at most, then each book and each prediction that changed."""
         if self._is_behind:
             yield from self._signals()
-        if Topic.BOOKS in self._wants.topics:
-            yield from self._changed_books()
+        for latest in self._latest.values():
+            yield from latest.frames()
 
     @property
     def _is_behind(self) -> bool:
@@ -252,29 +181,14 @@ class Reader:
                 yield entry.frame
         self._after = max(self._after, end)
 
-    def _changed_books(self) -> Iterator[Frame]:
-        books, instruments = self._hub.books, self._wants.instruments
-        names = books.changed_since(self._books_seq)
-        self._books_seq = books.seq
-        for name in names:
-            if instruments is not None and name not in instruments:
-                continue
-            book, got = books.newest(name), self._got.get(name, 0)
-            if book.number == got or not (got or book.snapshot):
-                continue
-            self._got[name] = book.number
-            skipped = book.number - got - 1 if got else 0
-            head = _frame("book", topic=Topic.BOOKS, seq=book.seq, skipped=skipped, instrument=name).text
-            yield Frame("book", f'{head[:-1]},"data":{book.text(self._wants.depth)}}}', skipped)
-
     def _matches(self, entry: _Entry) -> bool:
         wants = self._wants
         is_wanted = wants.instruments is None or entry.instrument in wants.instruments
         return is_wanted and (wants.signal_types is None or entry.signal_type in wants.signal_types)
 
     def _seq(self) -> dict[str, int]:
-        places = {Topic.SIGNALS: self._after, Topic.BOOKS: self._books_seq}
-        return {topic: place for topic, place in places.items() if topic in self._wants.topics}
+        signals = {str(Topic.SIGNALS): self._after} if Topic.SIGNALS in self._wants.topics else {}
+        return signals | {topic: one.seq for topic, one in self._latest.items()}
 
 
 class StreamHub:
@@ -282,13 +196,14 @@ class StreamHub:
 
     Attributes
     ----------
-    signals, books
+    signals, books, predictions
         Filled by whoever owns this.
     """
 
     def __init__(self) -> None:
         self.signals = SignalPages()
-        self.books = Books()
+        self.books = Latest(BOOK)
+        self.predictions = Latest(PREDICTION)
 
     def reader(self, subscription: Subscription, after: int) -> Reader:
         """A new listener; see :class:`Reader`."""
@@ -298,16 +213,6 @@ class StreamHub:
 def error_frame(code: int, detail: str) -> Frame:
     """The last frame before a socket is closed with ``code``."""
     return _frame("error", code=code, detail=detail)
-
-
-def _is_same(known: InstrumentSnapshot | None, snapshot: InstrumentSnapshot) -> bool:
-    """Whether nothing has happened between the two."""
-    if known is snapshot or known is None:
-        return known is snapshot
-    return all(
-        getattr(known, name) == getattr(snapshot, name)
-        for name in ("state", "epoch", "update_id", "event_ns", "local_ns")
-    )
 
 
 def _entry(row: StoredSignal) -> _Entry:

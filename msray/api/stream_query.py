@@ -19,7 +19,9 @@ _MAX_SEQ = (1 << 63) - 1
 class StreamParameters(BaseModel, extra="forbid", frozen=True):
     """The query of ``/api/v1/stream``."""
 
-    topics: str = Field("signals", max_length=64, description="`signals`, `books`, or both with a comma between")
+    topics: str = Field(
+        "signals", max_length=64, description="of `signals`, `books`, `predictions`, with commas between"
+    )
     instruments: str | None = Field(None, max_length=2000, description=f"{MAX_NAMES} at most; all by default")
     signal_types: str | None = Field(None, max_length=1300, description=f"{MAX_NAMES} at most; all by default")
     depth: int = Field(20, ge=1, le=MAX_DEPTH, description="levels of a side of a book")

@@ -6,67 +6,95 @@ The configuration is loaded at once, the compiled code with the first name that 
 from typing import TYPE_CHECKING
 
 from msray.faces import lazily
-from msray.prediction.config import CalibrationConfig, DetectionConfig, WatchConfig
+from msray.prediction.config import CalibrationConfig, DetectionConfig, PredictConfig, WatchConfig
 
 if TYPE_CHECKING:
     from msray.prediction.calibration import CalibrationTask
     from msray.prediction.detection import check_calibration
     from msray.prediction.engine import LevelSink, LogSink, PredictionEngine, Rows, RowSink
+    from msray.prediction.forecaster import Forecaster, check_horizon
+    from msray.prediction.forecasts import Forecasting, Forecasts, Question, shared_sink
     from msray.prediction.lane import Lane
     from msray.prediction.log import (
         Arrived,
         Began,
         Disconnected,
         LogEvent,
+        ModelChanged,
+        ModelName,
         Replayed,
         Requested,
         log_metadata,
         read_log_metadata,
+        read_log_models,
     )
     from msray.prediction.pipeline import Pipeline
+    from msray.prediction.runner import Answers, Runner
+    from msray.prediction.served import ServedMember, ServedModel
     from msray.prediction.solver import Solver, ThreadSolver
 
 __all__ = [
+    "Answers",
     "Arrived",
     "Began",
     "CalibrationConfig",
     "CalibrationTask",
     "DetectionConfig",
     "Disconnected",
+    "Forecaster",
+    "Forecasting",
+    "Forecasts",
     "Lane",
     "LevelSink",
     "LogEvent",
     "LogSink",
+    "ModelChanged",
+    "ModelName",
     "Pipeline",
+    "PredictConfig",
     "PredictionEngine",
+    "Question",
     "Replayed",
     "Requested",
     "RowSink",
     "Rows",
+    "Runner",
+    "ServedMember",
+    "ServedModel",
     "Solver",
     "ThreadSolver",
     "WatchConfig",
     "check_calibration",
+    "check_horizon",
     "log_metadata",
     "read_log_metadata",
+    "read_log_models",
+    "shared_sink",
 ]
 
 _PLACES = {
     "calibration": ("CalibrationTask",),
     "detection": ("check_calibration",),
     "engine": ("LevelSink", "LogSink", "PredictionEngine", "RowSink", "Rows"),
+    "forecaster": ("Forecaster", "check_horizon"),
+    "forecasts": ("Forecasting", "Forecasts", "Question", "shared_sink"),
     "lane": ("Lane",),
     "log": (
         "Arrived",
         "Began",
         "Disconnected",
         "LogEvent",
+        "ModelChanged",
+        "ModelName",
         "Replayed",
         "Requested",
         "log_metadata",
         "read_log_metadata",
+        "read_log_models",
     ),
     "pipeline": ("Pipeline",),
+    "runner": ("Answers", "Runner"),
+    "served": ("ServedMember", "ServedModel"),
     "solver": ("Solver", "ThreadSolver"),
 }
 

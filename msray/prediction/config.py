@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from msray.features import CATALOGUE, column, has_levels
 
 DAY_MS = 86_400_000
 FALSE_ALARMS_PER_DAY = 24.0
+MODEL_WORDS = r"^[a-z0-9][a-z0-9_.-]{0,63}(:[1-9][0-9]{0,8}|@[a-z][a-z0-9_-]{0,31})?$"
 MIN_ARL0, MAX_ARL0 = 20, 1_000_000_000
 """Range of bars between false alarms of an instrument that can be asked for."""
 
@@ -77,6 +79,36 @@ _DEFAULT_WATCHES = (
     WatchConfig(name="liquidity_bid", feature="depth_bid_l10", transform="sqrt"),
     WatchConfig(name="liquidity_ask", feature="depth_ask_l10", transform="sqrt"),
 )
+
+
+class PredictConfig(_Words):
+    """Which trained models predict live and in replays, and how often."""
+
+    models: Annotated[tuple[Annotated[str, Field(pattern=MODEL_WORDS)], ...], Field(max_length=16)] = ()
+    """Of the registry: ``NAME:VERSION``, ``NAME@ALIAS``, or ``NAME`` for ``NAME@production``. What an alias stands for
+    is followed while detection runs."""
+    interval_seconds: Annotated[float, Field(ge=0.001, le=3600)] = 1.0
+    """Exchange time between two predictions of an instrument."""
+    signal_horizon: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Rows ahead of the predictions that become signals where the model is sure; a model's shortest if left out."""
+    signal_cooldown_seconds: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """Exchange time between two signals of a model on one instrument."""
+    scored_predictions: Annotated[int, Field(ge=10, le=100_000)] = 1000
+    """Latest predictions of a model, an instrument and a horizon that its live scores rest on."""
+    most_waiting_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    """Rows of an instrument that wait for a model at most; where more would, they are dropped and it begins anew."""
+
+    @model_validator(mode="after")
+    def _one_version_each(self) -> "PredictConfig":
+        names = [re.split("[:@]", words)[0] for words in self.models]
+        for name in names:
+            if names.count(name) > 1:
+                raise PydanticCustomError(
+                    "same_model",
+                    "models must name one version of each, got {name} twice",
+                    {"name": name, "key": "models"},
+                )
+        return self
 
 
 class DetectionConfig(_Words):

@@ -39,6 +39,8 @@ class Rows:
         ``(n, 4)``: best bid tick, size, best ask tick, size after each; -1 and 2**31-1 where a side is empty.
     values
         ``(n, 65)``: feature rows in catalogue order; ``(n, 132)`` for a :class:`LevelSink`.
+    stretch
+        Another number wherever features began anew: at a snapshot, and where time jumped.
     """
 
     instrument: Instrument
@@ -46,6 +48,7 @@ class Rows:
     messages: Messages
     bests: NDArray[np.int64]
     values: NDArray[np.float64]
+    stretch: int = 0
 
 
 RowSink = Callable[[Rows], None]
@@ -274,7 +277,8 @@ class PredictionEngine:
         if self._sink is not None and rows:
             done = messages[at:reached]
             depth = done[done["kind"] == DEPTH]
-            self._sink(Rows(self.instrument, self.epoch_id, depth, self._bests[:rows], self._rows[:rows]))
+            stretch = self.counts.epochs + self.counts.time_jumps
+            self._sink(Rows(self.instrument, self.epoch_id, depth, self._bests[:rows], self._rows[:rows], stretch))
         return reached
 
     def _resolve(self, stop: int, records: Records, at: int) -> None:

@@ -6,7 +6,7 @@ books, gaps and signals of the runs that wrote it.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from msray.detectors import Calibration
 from msray.errors import CorruptLogError, MsrayError
 from msray.market import Records
-from msray.prediction.config import DetectionConfig
+from msray.prediction.config import DetectionConfig, PredictConfig
 from msray.venues import Frames
 
 
@@ -95,15 +95,79 @@ class Began(Disconnected):
     metadata: Mapping[str, Any]
 
 
-LogEvent = Arrived | Replayed | Requested | Disconnected
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """Which model: a version cannot become another one unseen.
+
+    Attributes
+    ----------
+    name, version
+        In its registry.
+    digest
+        Of its record.
+    """
+
+    name: str
+    version: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
 
 
-def log_metadata(detection: DetectionConfig, calibrations: Iterable[Calibration]) -> dict[str, Any]:
-    """What a raw log has to say besides its events: the user's words, and the calibrations in force at its start."""
-    return {
+@dataclass(frozen=True, slots=True)
+class ModelChanged:
+    """A model predicts from here on, in the place of another version of it if there was one.
+
+    Attributes
+    ----------
+    model
+        Which.
+    local_ns
+        When, nanoseconds UTC.
+    """
+
+    model: ModelName
+    local_ns: int
+
+
+LogEvent = Arrived | Replayed | Requested | Disconnected | ModelChanged
+
+
+def log_metadata(
+    detection: DetectionConfig,
+    calibrations: Iterable[Calibration],
+    predict: PredictConfig | None = None,
+    models: Iterable[ModelName] = (),
+) -> dict[str, Any]:
+    """What a raw log has to say besides its events.
+
+    The user's words, the calibrations in force at its start, and the models that predict from its start.
+    """
+    said: dict[str, Any] = {
         "detection": detection.model_dump(mode="json", exclude={"calibration": {"file"}}),
         "calibrations": [json.loads(one.to_json()) for one in calibrations],
     }
+    if predict is not None and predict.models:
+        said |= {"predict": predict.model_dump(mode="json"), "models": [asdict(one) for one in models]}
+    return said
+
+
+def read_log_models(metadata: Mapping[str, Any]) -> tuple[PredictConfig, tuple[ModelName, ...]] | None:
+    """The words and models of :func:`log_metadata`; None where nothing was to be predicted.
+
+    Raises
+    ------
+    CorruptLogError
+        If they are there and cannot be read.
+    """
+    if "predict" not in metadata:
+        return None
+    try:
+        models = tuple(ModelName(one["name"], one["version"], one["digest"]) for one in metadata.get("models", []))
+        return PredictConfig.model_validate(metadata["predict"]), models
+    except (ValidationError, KeyError, TypeError) as error:
+        raise CorruptLogError(f"the models in the raw log cannot be read: {error}") from error
 
 
 def read_log_metadata(metadata: Mapping[str, Any]) -> tuple[DetectionConfig, dict[str, Calibration]] | None:

@@ -10,7 +10,7 @@ from msray.market import Instrument, Signal
 from msray.prediction.config import DetectionConfig
 from msray.prediction.engine import LogSink, PredictionEngine, RowSink
 from msray.prediction.lane import Lane
-from msray.prediction.log import Arrived, Began, LogEvent, Replayed, Requested, read_log_metadata
+from msray.prediction.log import Arrived, Began, Disconnected, LogEvent, Replayed, Requested, read_log_metadata
 from msray.prediction.solver import Solver
 from msray.venues import VENUES, Decoder, Reason, rule_of
 
@@ -79,7 +79,7 @@ class Pipeline:
             self.lanes[event.instrument].sync.requested(event.local_ns)
         elif isinstance(event, Began):
             self._begin(event)
-        else:
+        elif isinstance(event, Disconnected):
             for instrument_id in event.instruments:
                 self.lanes[instrument_id].disconnected(event.local_ns)
         return []

@@ -75,6 +75,22 @@ STREAM_SKIPPED = Family(
 )
 STREAM_CUT = Family("microstructure_stream_cut_total", "counter", "Sockets that we ended, by close code.", ("code",))
 
+PREDICTION_CACHE = Family(
+    "microstructure_prediction_cache_total", "counter", "Windows to predict from, known (hit) or not.", ("outcome",)
+)
+PREDICTION_SECONDS = Family(
+    "microstructure_prediction_seconds", "histogram", "Time to answer a batch of windows.", ("model",), _SLOW_S
+)
+PREDICTION_WAIT = Family(
+    "microstructure_prediction_wait_seconds", "histogram", "Time a question waits for its turn.", (), _SLOW_S
+)
+PREDICTION_BATCH = Family(
+    "microstructure_prediction_batch_windows", "histogram", "Windows answered in one go.", ("model",), _SIGNALS
+)
+MODEL_LOADS = Family(
+    "microstructure_model_loads_total", "counter", "Models loaded to be served, or refused.", ("model", "outcome")
+)
+
 PAPER_EQUITY = Family("microstructure_paper_equity", "gauge", "Value of the paper account, quote units.")
 PAPER_POSITION = Family("microstructure_paper_position", "gauge", "Held on paper, in the venue's units.", ("symbol",))
 PAPER_ORDERS = Family("microstructure_paper_orders_total", "counter", "Orders sent on paper.")
@@ -84,6 +100,29 @@ PAPER_REFUSALS = Family(
 )
 PAPER_HALTED = Family("microstructure_paper_halted", "gauge", "1 where the limits of loss have ended paper trading.")
 PAPER_FAILED = Family("microstructure_paper_failed", "gauge", "1 where an error has ended paper trading.")
+
+PREDICTIONS = Family("microstructure_predictions_total", "counter", "Predictions made.", ("model", "symbol"))
+PREDICTION_STEP = Family(
+    "microstructure_prediction_step_seconds", "histogram", "Time that a row takes a model.", ("model",), _FAST_S
+)
+PREDICTION_DROPPED = Family(
+    "microstructure_prediction_rows_dropped_total",
+    "counter",
+    "Rows that a model did not see, since it was behind.",
+    ("model", "symbol"),
+)
+PREDICTION_UNANSWERED = Family(
+    "microstructure_predictions_unanswered_total",
+    "counter",
+    "Predictions not made, since whoever shows windows to the model gave no answer.",
+    ("model", "symbol"),
+)
+PREDICTION_SCORE = Family(
+    "microstructure_prediction_score",
+    "gauge",
+    "What came of the latest predictions: accuracy, base_rate, committed_accuracy, committed_coverage, ece.",
+    ("model", "symbol", "horizon", "figure"),
+)
 
 FAMILIES = (
     SIGNALS,
@@ -108,6 +147,11 @@ FAMILIES = (
     STREAM_FRAMES,
     STREAM_SKIPPED,
     STREAM_CUT,
+    PREDICTION_CACHE,
+    PREDICTION_SECONDS,
+    PREDICTION_WAIT,
+    PREDICTION_BATCH,
+    MODEL_LOADS,
     PAPER_EQUITY,
     PAPER_POSITION,
     PAPER_ORDERS,
@@ -115,4 +159,9 @@ FAMILIES = (
     PAPER_REFUSALS,
     PAPER_HALTED,
     PAPER_FAILED,
+    PREDICTIONS,
+    PREDICTION_STEP,
+    PREDICTION_DROPPED,
+    PREDICTION_UNANSWERED,
+    PREDICTION_SCORE,
 )

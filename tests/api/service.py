@@ -11,6 +11,7 @@ from msray.api.app import create_app
 from msray.api.auth import ApiKey, KeyRing, Scope, key_of
 from msray.api.config import ApiConfig
 from msray.api.in_process import commits_into, state_around
+from msray.api.models import ModelSource
 from msray.api.state import ApiState, InstrumentSnapshot
 from msray.store.ledger_store import LedgerStore
 from msray.telemetry.metrics import Figures
@@ -24,6 +25,10 @@ class Books:
     """A few instruments that are running."""
 
     def __init__(self, *snapshots: InstrumentSnapshot) -> None:
+        self.show(*snapshots)
+
+    def show(self, *snapshots: InstrumentSnapshot) -> None:
+        """From now on."""
         self._snapshots = {snapshot.instrument: snapshot for snapshot in snapshots}
 
     def instruments(self) -> Sequence[str]:
@@ -36,13 +41,21 @@ class Books:
 class Service:
     """The API around a ledger in a folder."""
 
-    def __init__(self, folder: Path, *, books: Books | None = None, has_keys: bool = False, **words: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        books: Books | None = None,
+        models: ModelSource | None = None,
+        has_keys: bool = False,
+        **words: Any,
+    ) -> None:
         self.clock = StillClock()
         self.figures = Figures()
         self.path = folder / "ledger.db"
         self.store = LedgerStore(str(self.path), clock=self.clock, observe=commits_into(self.figures))
         config = ApiConfig(**words)
-        state = state_around(self.store, config, clock=self.clock, figures=self.figures)
+        state = state_around(self.store, config, clock=self.clock, figures=self.figures, models=models)
         if books:
             replaced = {name: getattr(state, name) for name in ApiState.__slots__} | {"books": books}
             state = ApiState(**replaced)

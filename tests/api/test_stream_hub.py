@@ -235,9 +235,9 @@ def test_hello_says_what_was_understood() -> None:
     assert json.loads(hub.reader(wants, 7).hello(15.0).text) == {
         "type": "hello",
         "schema": "msray.stream/1",
-        "topics": ["books", "signals"],
+        "topics": ["books", "predictions", "signals"],
         "instruments": [BTC, ETH],
         "signal_types": ["spread"],
-        "seq": {"signals": 7, "books": 0},
+        "seq": {"signals": 7, "books": 0, "predictions": 0},
         "heartbeat_s": 15.0,
     }

@@ -1,12 +1,11 @@
-"""Backtests side by side on a cluster: what all read is put there once, what each gives comes back when it is done.
+"""Backtests side by side on a cluster: what each gives comes back when it is done.
 
 The functions here are what ``run=`` takes in :func:`msray.store.grid_log.run_grid` and :func:`msray.backtest.backtest`;
 this process must have joined a cluster (``session.py``).
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
 
 import ray
 
@@ -25,9 +24,7 @@ from msray.backtest import (
 from msray.errors import UnavailableError
 from msray.on_ray.calls import answer_now
 from msray.on_ray.session import STORE_BYTES
-
-RETRIES = 1
-"""So often is a task given to another worker when its own dies."""
+from msray.on_ray.side_by_side import RETRIES, as_they_end
 
 
 def run_on_ray(stage: Stage, parts: Sequence[Sequence[Cell]], strategy: MakeStrategy, keep: Keep) -> None:
@@ -37,7 +34,7 @@ def run_on_ray(stage: Stage, parts: Sequence[Sequence[Cell]], strategy: MakeStra
     so. Whatever ends this, an interrupt among it, cancels what still runs; what has been kept is kept.
     """
     parts = list(parts)
-    with closing(_as_they_end(_run_group, (stage, strategy), parts)) as ended:
+    with closing(as_they_end(_run_group, (stage, strategy), parts)) as ended:
         for number, task in ended:
             cells = parts[number]
             try:
@@ -61,7 +58,7 @@ def run_all_on_ray(
     UnavailableError
         If the workers of one died again and again.
     """
-    with closing(_as_they_end(_run_whole, (tuple(tapes), strategy), configs)) as ended:
+    with closing(as_they_end(_run_whole, (tuple(tapes), strategy), configs)) as ended:
         found = {number: answer_now(task, None) for number, task in ended}
     return [found[number] for number in range(len(configs))]
 
@@ -70,33 +67,6 @@ def store_bytes_for(tapes: Sequence[Tape]) -> int:
     """Size of the shared memory of a cluster that is to hold tapes, beside what it needs anyway."""
     arrays = ((t.records.messages, t.records.levels, t.row_message, t.bests, t.values, t.signal_message) for t in tapes)
     return STORE_BYTES + 2 * sum(array.nbytes for some in arrays for array in some)
-
-
-def _as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Generator[tuple[int, Any]]:
-    """The number of each part and its task, when that has ended; not many more are handed over than can run.
-
-    Parts may be added meanwhile.
-    """
-    if not ray.is_initialized():  # Ray would start a cluster of its own, as it likes
-        raise UnavailableError("backtests on Ray need a cluster, and none has been joined", hint="msray.on_ray.session")
-    put, begun = ray.put(shared), 0
-    running: dict[Any, int] = {}
-    try:
-        while running or begun < len(parts):
-            while begun < len(parts) and len(running) < 2 * _cpus():
-                running[work.remote(put, parts[begun])] = begun
-                begun += 1
-            (ended, *_), _ = ray.wait(list(running))
-            yield running.pop(ended), ended
-    finally:
-        for task in running:
-            ray.cancel(task)
-
-
-def _cpus() -> float:
-    """Of the whole cluster, which may grow meanwhile."""
-    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return total.get("CPU", 1.0)
 
 
 def _group(shared: tuple[Stage, MakeStrategy], cells: Sequence[Cell]) -> list[CellResult]:

@@ -6,8 +6,8 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from msray.api.state import InstrumentSnapshot
 from msray.backtest import SignalFollower, warm_up_orders
@@ -18,17 +18,27 @@ from msray.feeds.halts import SILENCE_S, Halts
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
 from msray.feeds.raw_log import RawLogWriter
-from msray.feeds.recovery import settle, signals_again, unsettled
+from msray.feeds.recovery import has_skipped, note_skipped, settle, signals_again, unsettled
 from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Signal
 from msray.on_ray.holder import holder
 from msray.on_ray.paper import Paper
+from msray.on_ray.shard_ledger import ShardLedger
+from msray.on_ray.shard_models import Ask, ShardModels
 from msray.on_ray.shard_plan import ShardPlan
-from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack, shard_figures, snapshot_of
-from msray.prediction import Lane, LogEvent, Pipeline, ThreadSolver, log_metadata
+from msray.on_ray.shard_report import (
+    ShardStatus,
+    ShardUpdate,
+    add_forecasts,
+    model_statuses,
+    pack,
+    shard_figures,
+    snapshot_of,
+)
+from msray.prediction import Lane, LogEvent, ModelChanged, Pipeline, RowSink, ThreadSolver, log_metadata, shared_sink
 from msray.prediction.warm_up import warm_up
-from msray.store.ledger_records import Batch, LeaseLostError, Receipt
+from msray.store.ledger_records import Batch, LeaseLostError
 from msray.store.spool import Spool
 from msray.telemetry.families import SIGNAL_PROCESSING
 from msray.telemetry.metrics import Figures
@@ -36,28 +46,10 @@ from msray.telemetry.metrics import Figures
 PUBLISH_S = 0.2
 WANTS_EVERY_NS = 50_000_000
 LEASE_S = 30.0
-DRAIN_S = 10.0
+DRAIN_S, CATCH_UP_S = 10.0, 5.0
+"""For all that is done at the end; of it, for models that are behind."""
 KEEP_ATTEMPTS, KEEP_PAUSE_S = 20, 0.5
 """Of storing a calibration, while the ledger is being started again."""
-
-
-class ShardLedger(Protocol):
-    """What a shard needs of the ledger."""
-
-    async def store(self, batch: Batch) -> Receipt:
-        """Store signals; returns when they are durable."""
-
-    async def lease(self, instruments: Sequence[str], holder: str, for_s: float) -> dict[str, int]:
-        """Take instruments over; their epochs."""
-
-    async def renew(self, epochs: Mapping[str, int], for_s: float) -> None:
-        """Hold leases for so long from now; 0 gives them back."""
-
-    async def calibrations(self, instruments: Sequence[str]) -> dict[str, str]:
-        """The newest calibration of each instrument that has one, as JSON."""
-
-    def keep_calibration(self, calibration: Calibration) -> None:
-        """Store a calibration; returns when it is durable. Called from a thread."""
 
 
 class FeedShard:
@@ -77,6 +69,8 @@ class FeedShard:
         The machine's by default.
     silence_s
         An instrument that says nothing for so long is asked about at its venue; see :class:`~msray.feeds.halts.Halts`.
+    ask
+        Shows windows to the plan's models, for all instruments at once; the shard itself by default.
     """
 
     def __init__(
@@ -88,8 +82,10 @@ class FeedShard:
         gates: Mapping[str, Gate] | None = None,
         clock: Clock | None = None,
         silence_s: float = SILENCE_S,
+        ask: Ask | None = None,
     ) -> None:
         self.plan = plan
+        self._ask = ask
         self._gates = gates
         self._ledger = ledger
         self._publish = publish
@@ -107,7 +103,9 @@ class FeedShard:
         self._metadata: dict[str, object] = {}
         self._log: RawLogWriter | None = None
         self._paper: Paper | None = None
+        self._models: ShardModels | None = None
         self._not_recovered: list[str] = []
+        self._is_noted = False
         self._updates = 0
         self._started_ns = 0
 
@@ -133,8 +131,10 @@ class FeedShard:
         known = await self._ledger.calibrations(plan.ids)
         self._calibrations = {name: Calibration.from_json(text) for name, text in known.items()}
         self._calibrations |= {one.instrument: one for one in plan.calibrations if one.instrument in plan.ids}
-        self._metadata = dict(log_metadata(plan.detection, self._usable().values()))
         self._spool = Spool(self._ledger.store, self._epochs, self._clock.sleep)
+        make = partial(ShardModels, plan, self._clock, self._figures, self._spool.add, self._ask)
+        self._models = await asyncio.to_thread(make)
+        self._metadata = self._said()
         solver = ThreadSolver(self._keep)
         if plan.paper is not None:
             self._paper = Paper(plan.instruments, plan.paper, SignalFollower)
@@ -143,7 +143,7 @@ class FeedShard:
             plan.detection,
             calibrations=self._usable(),
             solver=solver,
-            sink=self._paper.sink if self._paper else None,
+            sink=self._sink,
             log=self._paper.log if self._paper else None,
             timer=self._clock.monotonic_ns,
         )
@@ -165,6 +165,7 @@ class FeedShard:
                 await self._ledger.renew(self._epochs, 0.0)
         finally:
             solver.close()
+            self._models.close()
             await self._publish(self.update())  # what was found, whatever becomes of paper trading
             if self._paper is not None:
                 self._paper.finish()
@@ -185,14 +186,20 @@ class FeedShard:
             signals_waiting=0 if self._spool is None else len(self._spool),
             problems=tuple(self._problems()),
             paper=self._paper.status() if self._paper else None,
+            models=model_statuses(self._models.forecasts) if self._models else (),
         )
         states = {name: self._state(name) for name in self._lanes}
         sample = shard_figures(self._figures, self._lanes, states, self._source, status.paper)
+        if self._models is not None:
+            add_forecasts(sample, self._models.forecasts)
         return ShardUpdate(number=self._updates, status=status, sample=sample, instruments=tuple(packed))
 
     def snapshots(self) -> tuple[InstrumentSnapshot, ...]:
         """The latest of each instrument."""
-        return tuple(snapshot_of(lane, self._state(name)) for name, lane in self._lanes.items())
+        return tuple(map(self._snapshot, self._lanes))
+
+    def _snapshot(self, name: str) -> InstrumentSnapshot:
+        return snapshot_of(self._lanes[name], self._state(name), self._models.forecasts if self._models else None)
 
     @property
     def _lanes(self) -> Mapping[str, Lane]:
@@ -209,13 +216,14 @@ class FeedShard:
 
     async def _work(self, stream: DataStreamer, earlier: Mapping[int, list[Path]]) -> None:
         """Fold until told to stop; whatever fails beside it ends it."""
-        assert self._spool is not None
-        assert self._source is not None
+        assert self._spool is not None and self._source is not None and self._models is not None
         beside = [
             asyncio.create_task(self._spool.run()),
             asyncio.create_task(self._publish_often()),
             asyncio.create_task(self._renew()),
             asyncio.create_task(self._halts.run(self._source.trading)),
+            asyncio.create_task(self._models.run()),
+            asyncio.create_task(self._models.follow(stream.note)),
         ]
         recovering = asyncio.create_task(self._recover(earlier))
         reading = asyncio.create_task(self._fold(stream))
@@ -227,8 +235,11 @@ class FeedShard:
             async with asyncio.timeout(DRAIN_S):
                 await stream.aclose()  # nothing is logged from here on, and what has been is folded
                 await reading
+                with contextlib.suppress(TimeoutError):  # what is stored and given back does not wait for slow models
+                    async with asyncio.timeout(CATCH_UP_S):
+                        await self._models.caught_up()
                 await self._spool.drained()
-                if self._log is not None:
+                if self._log is not None and not self._models.has_left:
                     settle(self._log.folder, self._log.session)
                 await recovering
         finally:
@@ -238,15 +249,18 @@ class FeedShard:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _fold(self, stream: DataStreamer) -> None:
-        pipeline, spool, clock = self._pipeline, self._spool, self._clock
-        assert pipeline is not None
-        assert spool is not None
+        pipeline, spool, models, clock = self._pipeline, self._spool, self._models, self._clock
+        assert pipeline is not None and spool is not None and models is not None
         asked_ns = 0
         async for event in stream:
             if not isinstance(event, Idle):
                 signals = self._timed(pipeline, event)
                 if signals:
                     spool.add(signals)
+                if isinstance(event, ModelChanged):
+                    models.change(event)
+                    self._metadata.update(self._said())
+                models.wake()
             now_ns = clock.now_ns()
             if now_ns - asked_ns >= WANTS_EVERY_NS or isinstance(event, Idle):
                 asked_ns = now_ns
@@ -269,10 +283,17 @@ class FeedShard:
         while True:
             await self._clock.sleep(PUBLISH_S)
             packed = []
-            for name, lane in self._lanes.items():
-                packed.append(pack(snapshot_of(lane, self._state(name))))
+            for name in self._lanes:
+                packed.append(pack(self._snapshot(name)))
                 await asyncio.sleep(0)
+            self._note_skipped()
             await self._publish(self._update(packed))
+
+    def _note_skipped(self) -> None:
+        """What models have not seen is in the log: whoever recovers it must not have them say what they never said."""
+        if self._log is not None and self._models is not None and self._models.has_skipped and not self._is_noted:
+            note_skipped(self._log.folder, self._log.session)
+            self._is_noted = True
 
     async def _renew(self) -> None:
         while True:
@@ -305,14 +326,18 @@ class FeedShard:
     async def _recover(self, earlier: Mapping[int, list[Path]]) -> None:
         """Find and store again what earlier runs may not have stored; beside the live work, on a thread."""
         for session, segments in earlier.items():
-            steps = signals_again(segments)
+            missed: list[str] = []
+            is_whole = not has_skipped(segments[0].parent, session)
+            load = partial(self._models.load, missed=missed) if self._models and is_whole else None
+            steps = signals_again(segments, load, self._not_recovered)
             try:
                 while (signals := await asyncio.to_thread(next, steps, None)) is not None:
                     await self._store_again(signals)
             except (FeedError, UsageError, OSError) as error:
                 self._not_recovered.append(f"run {session} could not be gone through again: {error}")
             else:
-                settle(segments[0].parent, session)
+                if not missed:  # else it is gone through again at the next start
+                    settle(segments[0].parent, session)
             if self._log is not None:
                 self._log.spared.difference_update(segments)
 
@@ -341,7 +366,17 @@ class FeedShard:
                     raise
                 time.sleep(KEEP_PAUSE_S)
         self._calibrations[calibration.instrument] = calibration
-        self._metadata.update(log_metadata(self.plan.detection, self._usable().values()))
+        self._metadata.update(self._said())
+
+    def _said(self) -> dict[str, object]:
+        """What the raw log is told besides its events."""
+        models = self._models.names if self._models else ()
+        return log_metadata(self.plan.detection, self._usable().values(), self.plan.predict, models)
+
+    def _sink(self, instrument_id: str) -> RowSink | None:
+        """Takes an instrument's rows, for paper trading and for models."""
+        paper = self._paper.sink(instrument_id) if self._paper else None
+        return shared_sink(paper, self._models.sink(instrument_id) if self._models else None)
 
     def _problems(self) -> list[str]:
         found = list(self._not_recovered)
@@ -349,6 +384,8 @@ class FeedShard:
             found.append(self._spool.problem)
         if self._stream is not None and self._stream.log_problem:
             found.append(self._stream.log_problem)
+        if self._models is not None:
+            found += self._models.problems
         if self._paper is not None and (failed := self._paper.status().failed):
             found.append(f"paper trading has ended: {failed}")
         if self._source is not None:

@@ -21,15 +21,16 @@ from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
 from msray.on_ray.board import BoardView, start_board
 from msray.on_ray.calls import answer_now
+from msray.on_ray.ensemble import EnsembleConfig, check_models, start_ensemble
 from msray.on_ray.environment import free_port
 from msray.on_ray.feed_shard import LEASE_S
 from msray.on_ray.holder import is_gone, runs
 from msray.on_ray.ledger_actor import start_ledger
-from msray.on_ray.serving import start_api
-from msray.on_ray.session import API_APP, BOARD, LEDGER, NAMESPACE, SUPERVISOR, find
+from msray.on_ray.serving import start_api, start_serve
+from msray.on_ray.session import API_APP, BOARD, ENSEMBLE_APP, LEDGER, NAMESPACE, SUPERVISOR, find
 from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.supervisor import start_supervisor
-from msray.prediction import DetectionConfig
+from msray.prediction import DetectionConfig, PredictConfig
 from msray.prediction.warm_up import warm_up
 
 SYNC_S = 60.0
@@ -61,6 +62,8 @@ class LivePlan:
         The HTTP API; None serves none.
     paper
         What paper trading assumes, in one account for all instruments; None trades nothing.
+    predict, models_dir
+        Which models predict, and their registry; see :class:`~msray.on_ray.shard_plan.ShardPlan`.
     """
 
     instruments: tuple[Instrument, ...]
@@ -75,6 +78,8 @@ class LivePlan:
     retention_hours: float = 24.0
     api: ApiConfig | None = None
     paper: BacktestConfig | None = None
+    predict: PredictConfig = field(default_factory=PredictConfig)
+    models_dir: Path | None = None
 
 
 def start_live(plan: LivePlan) -> None:
@@ -98,6 +103,8 @@ def start_live(plan: LivePlan) -> None:
             f"symbols_per_shard {plan.symbols_per_shard}",
             hint=f"live.symbols_per_shard: {min(len(plan.instruments), 32)}, or fewer instruments",
         )
+    ensemble = EnsembleConfig(models_dir=plan.models_dir or Path("models"), models=plan.predict.models)
+    check_models(ensemble)
     if is_live():
         raise _already()
     if plan.api is not None and free_port(plan.api.port) != plan.api.port:
@@ -110,10 +117,14 @@ def start_live(plan: LivePlan) -> None:
         raise _already() from error
     with contextlib.ExitStack() as undo:
         undo.callback(_kill_all)
+        undo.callback(_stop_served)
         answer_now(ledger.reasons.remote())
         _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
         answer_now(start_board().look.remote())
         _warm_nodes(trades=plan.paper is not None)
+        if ensemble.models:
+            start_serve(plan.api)
+            start_ensemble(ensemble)
         answer_now(start_supervisor(shard_plans(plan)).status.remote())
         if plan.api is not None:
             start_api(plan.api)
@@ -173,6 +184,8 @@ def shard_plans(plan: LivePlan) -> list[ShardPlan]:
             raw_log=plan.raw_log,
             retention_hours=plan.retention_hours,
             paper=plan.paper,
+            predict=plan.predict,
+            models_dir=plan.models_dir,
         )
         for at in range(0, len(ordered), size)
     ]
@@ -193,7 +206,9 @@ def is_live() -> bool:
 
 
 def supervised() -> dict[str, dict[str, Any]]:
-    """How each shard is doing, by name."""
+    """How each shard is doing, by name; none where there is nothing but models."""
+    if not is_live():
+        return {}
     status: dict[str, dict[str, Any]] = answer_now(find(SUPERVISOR).status.remote())
     return status
 
@@ -230,21 +245,23 @@ def stop_live(*, ends_cluster: bool = False) -> None:
     with contextlib.ExitStack() as after:
         if not ends_cluster:
             after.callback(_kill_all)
-            after.callback(_stop_api)
+            after.callback(_stop_served)
         for name, method in ((SUPERVISOR, "stop"), (LEDGER, "close")):
             with contextlib.suppress(UnavailableError):
                 answer_now(getattr(find(name), method).remote())
 
 
-def _stop_api() -> None:
-    served = _served()
-    if served == {API_APP}:
+def _stop_served() -> None:
+    ours = {API_APP, ENSEMBLE_APP}
+    running = served()
+    if running and running <= ours:
         serve.shutdown()  # type: ignore[no-untyped-call]  # its proxy holds the port otherwise
-    elif API_APP in served:
-        serve.delete(API_APP)
+        return
+    for name in running & ours:
+        serve.delete(name)
 
 
-def _served() -> set[str]:
+def served() -> set[str]:
     """Applications of the cluster's Serve; none where it is not running."""
     with contextlib.suppress(ray.exceptions.RayError, RuntimeError):
         return set(serve.status().applications)

@@ -16,7 +16,7 @@ from msray.errors import MsrayError, UsageError
 from msray.feeds.listings import fetch_listings
 from msray.market import Instrument
 from msray.on_ray import live, session
-from msray.prediction import DetectionConfig
+from msray.prediction import DetectionConfig, PredictConfig
 from msray.venues import VENUES
 
 
@@ -38,7 +38,12 @@ class PredictorConfig(BaseModel):
     data_source_url: str | None = None
     """A venue's own address, which names the venue; or that of a simulator. The venue's own if left out."""
     prediction_interval: Annotated[float, Field(ge=0.05, le=3600)] = 1.0
-    """Seconds between two updates that ``on_update`` gets."""
+    """Exchange time between two predictions of each model, and time between two updates that ``on_update`` gets;
+    seconds."""
+    models: tuple[str, ...] = ()
+    """Trained models that predict, as ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``."""
+    models_dir: Path = Path("models")
+    """Folder of their registry."""
     enable_monitoring: bool = True
     """Serve the HTTP API, with its signals, books, health and metrics."""
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
@@ -122,6 +127,8 @@ class RealTimePredictor:
             endpoint=_simulator(config.data_source_url),
             raw_log=folder / "raw_log",
             api=api if config.enable_monitoring else None,
+            predict=PredictConfig(models=config.models, interval_seconds=config.prediction_interval),
+            models_dir=config.models_dir.resolve(),
         )
 
 

@@ -1,4 +1,4 @@
-"""The Serve application ``api``: the same FastAPI app as without Ray, around the actors of the session."""
+"""The Serve application ``api``: the same FastAPI app as without Ray, around actors of the session, and its models."""
 
 import asyncio
 import contextlib
@@ -20,6 +20,7 @@ from msray.on_ray.board import BoardView
 from msray.on_ray.calls import answer
 from msray.on_ray.gathered_ledger import GatheredLedger
 from msray.on_ray.remote_ledger import RemoteLedger
+from msray.on_ray.remote_models import RemoteModels
 from msray.on_ray.scaling import Load
 from msray.on_ray.session import API_APP, BOARD, LEDGER, find
 from msray.telemetry.families import COMMIT, COMMIT_SIGNALS
@@ -158,11 +159,12 @@ class Api:
         config = with_key_of_the_environment(config)
         figures = Figures()
         self._load = Load(figures)
-        self._watcher = Watcher(config, figures)
+        self._watcher, models = Watcher(config, figures), RemoteModels()
         self._app = create_app(
             ApiState(
                 store=GatheredLedger(find(LEDGER)),
                 books=self._watcher,
+                models=models,
                 metrics=self._watcher,
                 readiness=self._watcher,
                 clock=SystemClock(),
@@ -173,7 +175,8 @@ class Api:
             ),
             config.key_ring(),
         )
-        self._watching = asyncio.get_running_loop().create_task(self._watcher.watch())
+        loop = asyncio.get_running_loop()
+        self._watching = [loop.create_task(one.watch()) for one in (self._watcher, models)]
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app
@@ -189,14 +192,23 @@ def build_app(config: ApiConfig) -> Any:
     Parameters
     ----------
     config
-        Of the API. The ledger it names is not opened here, the session's actor has it; host and port are Serve's.
+        Of the API. The ledger it names is not opened here, the session's actor has it; its models are those of the
+        application ``ensemble``; host and port are Serve's.
     """
     return serve.deployment(**OPTIONS)(serve.ingress()(Api)).bind(config, secrets.token_bytes(32))
 
 
+def start_serve(config: ApiConfig | None) -> None:
+    """Start Serve, whose port stays what it is from then on; None serves applications to handles only."""
+    if config is None:
+        serve.start(proxy_location="Disabled", logging_config=SERVE_LOGGING)
+    else:
+        serve.start(http_options={"host": config.host, "port": config.port}, logging_config=SERVE_LOGGING)
+
+
 def start_api(config: ApiConfig) -> None:
     """Deploy the application and wait until it answers."""
-    serve.start(http_options={"host": config.host, "port": config.port}, logging_config=SERVE_LOGGING)
+    start_serve(config)
     serve.run(build_app(config), name=API_APP, route_prefix=ROUTE_PREFIX)
 
 

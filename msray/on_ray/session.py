@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from typing import Any
 
@@ -14,7 +15,7 @@ from msray.on_ray.environment import proxy_ports
 
 NAMESPACE = "msray"
 LEDGER, BOARD, SUPERVISOR = "msray-ledger", "msray-board", "msray-supervisor"
-API_APP = "api"
+API_APP, ENSEMBLE_APP = "api", "ensemble"
 KNOCK_S = 5.0
 STORE_BYTES = 200 << 20
 
@@ -84,6 +85,8 @@ def _init(**options: Any) -> Any:
 
 def leave() -> None:
     """Leave the cluster; one that :func:`start_local` made ends with this."""
+    if (serve := sys.modules.get("ray.serve.context")) is not None:
+        serve._set_global_client(None)  # else it would look for this cluster's controller in the next one
     ray.shutdown()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from msray.backtest import BacktestConfig
 from msray.detectors import Calibration
 from msray.market import Instrument
-from msray.prediction import DetectionConfig
+from msray.prediction import DetectionConfig, PredictConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,10 @@ class ShardPlan:
         How long segments are kept.
     paper
         What paper trading assumes; None trades nothing.
+    predict
+        Which models predict.
+    models_dir
+        Their registry; where it is needed, every node sees it under this path.
     """
 
     name: str
@@ -47,6 +51,8 @@ class ShardPlan:
     raw_log: Path | None = None
     retention_hours: float = 24.0
     paper: BacktestConfig | None = None
+    predict: PredictConfig = field(default_factory=PredictConfig)
+    models_dir: Path | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -10,16 +10,43 @@ from msray.api.state import InstrumentSnapshot
 from msray.backtest import PaperStatus
 from msray.features import NAMES
 from msray.feeds.live import WebSocketSource
-from msray.market import ASK, Instrument
-from msray.prediction import Lane
+from msray.market import ASK, Instrument, PredictionScore
+from msray.prediction import Forecasts, Lane
 from msray.telemetry import families
 from msray.telemetry.metrics import Figures, Sample
 
 LEVELS = 100
 STATES = ("synced", "unsynced", "halted")
+SCORED = ("accuracy", "base_rate", "committed_accuracy", "committed_coverage", "ece")
 
 
 _SNAPSHOT = msgspec.msgpack.Decoder(InstrumentSnapshot)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """A model of a shard, in a line.
+
+    Attributes
+    ----------
+    model, digest
+        As in :class:`~msray.market.Prediction`.
+    predictions, signals, dropped, unanswered
+        Of all its instruments since the shard began; rows dropped, and predictions given up.
+    waiting
+        Rows that it has not seen yet.
+    scores
+        What came of its latest predictions, a horizon each.
+    """
+
+    model: str
+    digest: str
+    predictions: int
+    signals: int
+    dropped: int
+    unanswered: int
+    waiting: int
+    scores: tuple[PredictionScore, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +67,8 @@ class ShardStatus:
         What is wrong now, a line each.
     paper
         How paper trading stands, where it is on.
+    models
+        How each model does.
     """
 
     shard: str
@@ -50,6 +79,7 @@ class ShardStatus:
     signals_waiting: int
     problems: tuple[str, ...]
     paper: PaperStatus | None = None
+    models: tuple[ModelStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +119,7 @@ def unpack(data: bytes) -> InstrumentSnapshot:
     return _SNAPSHOT.decode(data)
 
 
-def snapshot_of(lane: Lane, state: str) -> InstrumentSnapshot:
+def snapshot_of(lane: Lane, state: str, forecasts: Forecasts | None = None) -> InstrumentSnapshot:
     """The latest of one instrument; ``state`` is one of ``STATES``."""
     engine, instrument, figures = lane.engine, lane.engine.instrument, lane.figures
     is_shown = state == "synced" and engine.is_synced and not engine.book.best().is_crossed
@@ -106,7 +136,49 @@ def snapshot_of(lane: Lane, state: str) -> InstrumentSnapshot:
         asks=_side(lane, instrument, ASK) if is_shown else (),
         quality=lane.quality().as_dict(),
         features=dict(zip(NAMES, engine.row.tolist(), strict=True)) if engine.row_event_ns else {},
+        predictions=forecasts.latest(instrument.id) if forecasts else (),
+        performance=forecasts.scores(instrument.id) if forecasts else (),
     )
+
+
+def model_statuses(forecasts: Forecasts) -> tuple[ModelStatus, ...]:
+    """How each model does."""
+    scores, found = forecasts.scores(), []
+    for name, runner in forecasts.runners.items():
+        served = runner.served
+        some = [one for one in forecasts if one.model == name]
+        found.append(
+            ModelStatus(
+                model=served.words,
+                digest=served.digest,
+                predictions=sum(one.predictions for one in some),
+                signals=sum(one.signals for one in some),
+                dropped=sum(one.dropped for one in some),
+                unanswered=sum(one.unanswered for one in some),
+                waiting=sum(one.waiting for one in some),
+                scores=tuple(one for one in scores if one.digest == served.digest),
+            )
+        )
+    return tuple(found)
+
+
+def add_forecasts(sample: Sample, forecasts: Forecasts) -> None:
+    """Add the cumulative figures of a shard's models."""
+
+    def put(family: families.Family, value: float, *labels: str) -> None:
+        sample.setdefault(family.name, {})[labels] = (float(value),)
+
+    for one in forecasts:
+        put(families.PREDICTIONS, one.predictions, one.model, one.instrument)
+        put(families.PREDICTION_DROPPED, one.dropped, one.model, one.instrument)
+        put(families.PREDICTION_UNANSWERED, one.unanswered, one.model, one.instrument)
+    for instrument in {one.instrument for one in forecasts}:
+        for score in forecasts.scores(instrument):
+            for figure in SCORED:
+                value = getattr(score, figure)
+                if value is not None:
+                    name = score.model.partition(":")[0]
+                    put(families.PREDICTION_SCORE, value, name, instrument, str(score.horizon), figure)
 
 
 def _side(lane: Lane, instrument: Instrument, side: int) -> tuple[tuple[int, int], ...]:

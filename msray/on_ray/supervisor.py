@@ -14,6 +14,7 @@ from msray.clock import SystemClock
 from msray.errors import UnavailableError
 from msray.on_ray.feed_shard import FeedShard
 from msray.on_ray.ray_figures import RayFigures
+from msray.on_ray.remote_ensemble import RemoteEnsemble
 from msray.on_ray.remote_ledger import RemoteLedger
 from msray.on_ray.session import BOARD, SUPERVISOR, find, start_actor
 from msray.on_ray.shard_plan import ShardPlan
@@ -77,7 +78,8 @@ def _shard(plan: ShardPlan) -> FeedShard:
         board.push.remote(update)
 
     gates = {venue: RemoteGate(venue, clock) for venue in {one.venue for one in plan.instruments}}
-    return FeedShard(plan, RemoteLedger(), publish, gates=gates, clock=clock)
+    ask = RemoteEnsemble().ask if plan.predict.models else None
+    return FeedShard(plan, RemoteLedger(), publish, gates=gates, clock=clock, ask=ask)
 
 
 class SupervisorService:

@@ -10,6 +10,7 @@ from msray.backtest import Tape
 from msray.errors import UsageError
 from msray.market import Signal
 from msray.on_ray.calls import answer_now
+from msray.on_ray.side_by_side import RETRIES
 from msray.on_ray.tuning import HyperparameterOptimizer
 from msray.store.search_log import SearchLog
 from msray.tuning import (
@@ -34,9 +35,6 @@ from msray.tuning import (
     searches_detection,
     with_signals,
 )
-
-RETRIES = 1
-"""So often is a fold given to another worker when its own dies."""
 
 
 class BacktestFolds:

@@ -14,11 +14,11 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-import ray
 from ray.exceptions import RayTaskError
 
 from msray.arguments import checked_count
-from msray.errors import UnavailableError, UsageError
+from msray.errors import UsageError
+from msray.on_ray.side_by_side import cpus, need_cluster
 from msray.tuning import Axis, FoldScore, Keep, Objective, Optimization, Parameters, SearchSpace, Trial
 
 STARTUP = 10
@@ -109,8 +109,7 @@ class HyperparameterOptimizer:
         UsageError
             If a known trial has other parameters than the space.
         """
-        if not ray.is_initialized():
-            raise UnavailableError("a search needs a cluster, and none has been joined", hint="msray.on_ray.session")
+        need_cluster("a search")
         for trial in known:
             if trial.parameters.keys() != self.space.keys():
                 raise UsageError(f"known trials must have the parameters {[*self.space]}, got {[*trial.parameters]}")
@@ -138,7 +137,7 @@ class HyperparameterOptimizer:
                 search_alg=self._searcher(ended, begun),
                 scheduler=scheduler if self.prunes and self.folds > 1 else None,
                 num_samples=self.trials - len(ended),
-                max_concurrent_trials=self.at_once or 1 + math.ceil(_cpus() / self.folds),
+                max_concurrent_trials=self.at_once or 1 + math.ceil(cpus() / self.folds),
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(storage_path=folder, name="search", verbose=0, callbacks=[book.callback(self)]),
@@ -260,12 +259,6 @@ class _Book:
         except Exception as error:  # whatever it is, the search ends with it; Tune would tell of it in its own words
             self.problem = error
             raise
-
-
-def _cpus() -> float:
-    """Of the whole cluster."""
-    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return total.get("CPU", 1.0)
 
 
 @contextmanager

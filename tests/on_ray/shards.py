@@ -11,6 +11,7 @@ from msray.errors import UnavailableError
 from msray.feeds.halts import SILENCE_S
 from msray.market import Signal
 from msray.on_ray.feed_shard import FeedShard
+from msray.on_ray.shard_models import Ask
 from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.shard_report import ShardStatus, ShardUpdate, pack
 from msray.store.ledger_records import Batch, Receipt, SignalQuery
@@ -117,13 +118,15 @@ class Running:
 
 
 @asynccontextmanager
-async def running(plan: ShardPlan, ledger: Ledger, *, silence_s: float = SILENCE_S) -> AsyncIterator[Running]:
+async def running(
+    plan: ShardPlan, ledger: Ledger, *, silence_s: float = SILENCE_S, ask: Ask | None = None
+) -> AsyncIterator[Running]:
     updates: list[ShardUpdate] = []
 
     async def publish(update: ShardUpdate) -> None:
         updates.append(update)
 
-    shard = FeedShard(plan, ledger, publish, silence_s=silence_s)
+    shard = FeedShard(plan, ledger, publish, silence_s=silence_s, ask=ask)
     one = Running(shard, asyncio.create_task(shard.run()), updates)
     try:
         yield one

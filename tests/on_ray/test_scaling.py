@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from msray.on_ray.scaling import HTTP_REQUESTS, Load, replicas_for_requests
-from msray.telemetry.families import HTTP_SECONDS, STREAM_SOCKETS
+from msray.on_ray.scaling import HTTP_REQUESTS, Lag, Load, replicas_for_lag, replicas_for_requests
+from msray.telemetry.families import HTTP_SECONDS, PREDICTION_WAIT, STREAM_SOCKETS
 from msray.telemetry.metrics import Figures
 
 
@@ -23,8 +23,9 @@ class Time:
         return self.ns
 
 
-def context(**by_metric: dict[str, float]) -> Any:
-    return SimpleNamespace(aggregated_metrics=by_metric, config=SimpleNamespace(target_ongoing_requests=16.0))
+def context(replicas: int = 1, **by_metric: dict[str, float]) -> Any:
+    config = SimpleNamespace(target_ongoing_requests=16.0)
+    return SimpleNamespace(aggregated_metrics=by_metric, config=config, current_num_replicas=replicas)
 
 
 def test_load_is_the_time_of_requests_by_the_time_that_passed() -> None:
@@ -65,3 +66,35 @@ def test_replicas_are_requests_of_all_by_the_target_of_one() -> None:
 
 def test_running_requests_as_serve_counts_them_are_not_asked_for() -> None:
     assert replicas_for_requests(context(running_requests={"a": 500.0}))[0] == 0.0
+
+
+def test_lag_is_the_mean_wait_and_the_cores_since_it_was_last_asked() -> None:
+    figures, time, computed = Figures(), Time(), [100.0]
+    figures.observe(PREDICTION_WAIT, value=50.0)
+    lag = Lag(figures, time, lambda: computed[0])
+
+    for wait_s in (0.01, 0.03):
+        figures.observe(PREDICTION_WAIT, value=wait_s)
+    computed[0] += 3.0
+    time.ns += 4_000_000_000
+
+    assert lag.look() == {"wait_s": pytest.approx(0.02), "cores": pytest.approx(0.75)}
+    time.ns += 4_000_000_000
+    assert lag.look() == {"wait_s": 0.0, "cores": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "waits", "cores", "wanted"),
+    [
+        (1, {"a": 0.001}, {"a": 0.3}, 0.5),
+        (1, {"a": 0.001}, {"a": 0.9}, 1.5),
+        (1, {"a": 0.05}, {"a": 0.1}, 2.0),
+        (2, {"a": 0.001, "b": 0.05}, {"a": 0.3, "b": 0.3}, 3.0),
+        (2, {"a": 0.001, "b": 0.001}, {"a": 0.1, "b": 0.2}, 0.5),
+        (1, {}, {}, 0.0),
+    ],
+)
+def test_models_get_replicas_for_what_they_compute_and_one_more_where_questions_wait(
+    replicas: int, waits: dict[str, float], cores: dict[str, float], wanted: float
+) -> None:
+    assert replicas_for_lag(context(replicas, wait_s=waits, cores=cores))[0] == pytest.approx(wanted)

@@ -14,9 +14,11 @@ from ray import serve
 from ray.serve.schema import ServeDeploySchema
 
 from msray.api.config import ApiConfig
+from msray.on_ray.ensemble import OPTIONS as ENSEMBLE_OPTIONS
+from msray.on_ray.ensemble import EnsembleConfig, build_ensemble, start_ensemble
 from msray.on_ray.environment import free_port
 from msray.on_ray.serving import OPTIONS, ROUTE_PREFIX, SERVE_LOGGING, build_app, start_api, with_key_of_the_environment
-from msray.on_ray.session import API_APP
+from msray.on_ray.session import API_APP, ENSEMBLE_APP
 from tests.end_to_end.running import REPOSITORY, get
 from tests.on_ray.serve_program import served
 from tests.on_ray.sessions import started
@@ -24,9 +26,10 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 YAML = REPOSITORY / "cluster" / "serve.yaml"
-NOT_OF_A_FILE = {"host", "port", "ledger_url", "keys_file", "api_key"}
-"""Fields of the API that are Serve's, the ledger actor's, or secret."""
+NOT_OF_A_FILE = {"host", "port", "ledger_url", "keys_file", "api_key", "models_dir", "models"}
+"""Fields of the API that are Serve's, the ledger actor's, secret, or the ensemble's."""
 SIGNAL = {"symbol": "BTCUSDT", "venue": "binance_usdm", "signal_type": "imbalance", "score": 0.5, "price": 61_000.5}
+APPS = (API_APP, ENSEMBLE_APP)
 MODES = {"haproxy": {}, "default": {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}}
 
 
@@ -36,9 +39,10 @@ def the_file() -> dict[str, Any]:
 
 def test_the_file_says_the_options_of_the_code_and_no_others() -> None:
     said = the_file()
-    (application,) = said["applications"]
+    application, ensemble = said["applications"]
 
-    assert ServeDeploySchema.model_validate(said).applications[0].deployment_names == ["Api"]
+    applications = ServeDeploySchema.model_validate(said).applications
+    assert [one.deployment_names for one in applications] == [["Api"], ["ModelServer"]]
     assert said.keys() == {"proxy_location", "http_options", "logging_config", "applications"}
     assert said["logging_config"] == SERVE_LOGGING
     assert application.pop("args").keys() == ApiConfig.model_fields.keys() - NOT_OF_A_FILE
@@ -48,14 +52,23 @@ def test_the_file_says_the_options_of_the_code_and_no_others() -> None:
         "import_path": f"{build_app.__module__}:{build_app.__name__}",
         "deployments": [OPTIONS],
     }
+    assert ensemble.pop("args").keys() == EnsembleConfig.model_fields.keys()
+    assert ensemble == {
+        "name": ENSEMBLE_APP,
+        "route_prefix": None,
+        "import_path": f"{build_ensemble.__module__}:{build_ensemble.__name__}",
+        "deployments": [ENSEMBLE_OPTIONS],
+    }
 
 
-def test_the_file_says_the_defaults_of_the_api() -> None:
+def test_the_file_says_the_defaults_of_the_api_and_of_the_ensemble() -> None:
     said = the_file()
+    application, ensemble = said["applications"]
 
-    config = ApiConfig(**said["http_options"], **said["applications"][0]["args"])
+    config = ApiConfig(**said["http_options"], **application["args"])
 
     assert config == ApiConfig()
+    assert EnsembleConfig(**ensemble["args"]) == EnsembleConfig()
 
 
 def test_a_replica_reads_its_key_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,23 +120,29 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster, tmp_path: Path) -> None:
     start_api(ApiConfig(port=cluster.port))
+    start_ensemble(EnsembleConfig())
     eventually(cluster.is_ready, 30)
     by_code = cluster.applications()
-    serve.delete("api")
+    for name in APPS:
+        serve.delete(name)
 
     file = tmp_path / "serve.yaml"
     file.write_text(yaml.safe_dump({**the_file(), "http_options": {"host": "127.0.0.1", "port": cluster.port}}))
     serve_command = [str(Path(sys.executable).with_name("serve")), "deploy", "--address", cluster.dashboard]
     subprocess.run([*serve_command, str(file)], check=True, cwd=REPOSITORY, timeout=60)
-    eventually(lambda: cluster.applications()["applications"]["api"]["status"] == "RUNNING", 60)
+    for name in APPS:
+        eventually(lambda name=name: cluster.applications()["applications"][name]["status"] == "RUNNING", 60)
     eventually(cluster.is_ready, 30)
     by_file = cluster.applications()
 
     assert _what_runs(by_file) == _what_runs(by_code)
-    assert by_file["applications"]["api"]["source"] != by_code["applications"]["api"]["source"]
+    assert all(by_file["applications"][name]["source"] != by_code["applications"][name]["source"] for name in APPS)
 
 
 def _what_runs(said: Any) -> Any:
-    application = said["applications"]["api"]
-    deployments = {name: one["deployment_config"] for name, one in application["deployments"].items()}
-    return said["http_options"], said["proxy_location"], application["route_prefix"], deployments
+    applications = [said["applications"][name] for name in APPS]
+    deployments = [
+        {name: one["deployment_config"] for name, one in application["deployments"].items()}
+        for application in applications
+    ]
+    return said["http_options"], said["proxy_location"], [one["route_prefix"] for one in applications], deployments

@@ -15,7 +15,7 @@ from msray.on_ray.environment import free_port
 from msray.on_ray.serving import start_api
 from tests.on_ray.sessions import started
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 SOCKETS = 40
 """More than twice the requests that a replica is meant to have under way."""
 MANY, FEW = 96, 4

@@ -1,0 +1,139 @@
+"""``TrainingOrchestrator``: models and seeds trained side by side on a cluster, then weighed and judged.
+
+Each training is a task. Where it stands is written after each epoch into a folder that all nodes see, so that a task
+whose worker dies, or a whole training that was interrupted, goes on from there.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from msray.on_ray.calls import answer_now
+from msray.on_ray.side_by_side import need_cluster
+from msray.store.trainings import TrainingFolder, problem_digest
+from msray.training.config import TrainConfig
+from msray.training.fit import Problem, pose
+from msray.training.jobs import Job, Trained, make_jobs, use_one_thread
+from msray.training.loop import Epoch
+from msray.training.report import TrainReport, make_report
+from msray.training.rows import TrainingRows
+
+RETRIES = 3
+"""So often does a training go on with another worker when its own dies."""
+ASKED_S = 0.5
+"""How often it is asked what epochs have ended."""
+SHARE_OF_GPU = 0.25
+"""What a training takes of one, if the cluster has any: its networks are small."""
+
+Told = Callable[[Job, Epoch], None]
+
+
+class TrainingOrchestrator:
+    """Trains all models that a configuration names, on the same rows.
+
+    Parameters
+    ----------
+    folder
+        Where trainings are kept while they run; the same on all nodes.
+
+    Examples
+    --------
+    On a cluster that was joined (``msray.on_ray.session``)::
+
+        rows = read_training_rows(open_replay([Path("btcusdt.gz")]), TrainConfig().columns)
+        report = TrainingOrchestrator(Path("runs/trainings")).train(TrainConfig(), rows)
+        report.verdict, report.selection.report.to_pandas()
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+
+    def train(
+        self, config: TrainConfig, rows: Mapping[str, TrainingRows], told: Told = lambda _, __: None
+    ) -> TrainReport:
+        """Train, choose, judge.
+
+        Parameters
+        ----------
+        config
+            What is trained.
+        rows
+            By instrument id, with the columns of ``config``.
+        told
+            Is told of each epoch when it has ended, of those too that had ended before an interrupt.
+
+        Raises
+        ------
+        UsageError
+            If the rows cannot be parted or labelled as asked, a model cannot learn from them, or the folder cannot be
+            written.
+        UnavailableError
+            If no cluster has been joined, or the workers of one training died again and again.
+        """
+        problem = pose(config, list(rows.values()))
+        kept = TrainingFolder(self.folder, problem_digest(problem))
+        return make_report(config, list(rows), problem, run_on_ray(problem, make_jobs(config), kept, told))
+
+    def forget(self, config: TrainConfig, problem: Problem) -> None:
+        """Take away what was kept of trainings that are done."""
+        kept = TrainingFolder(self.folder, problem_digest(problem))
+        for job in make_jobs(config):
+            kept.forget(job)
+
+
+def run_on_ray(problem: Problem, jobs: Sequence[Job], kept: TrainingFolder, told: Told) -> list[Trained]:
+    """Run trainings side by side; what each came to, in their order. See :class:`TrainingOrchestrator`."""
+    need_cluster("training")
+    for job in jobs:
+        for epoch in kept.begun(job):
+            told(job, epoch)
+    put, ears = ray.put((problem, kept)), _ears.remote()
+    work = _train.options(num_gpus=SHARE_OF_GPU if has_gpu() else 0)
+    running = {work.remote(put, job, number, ears): number for number, job in enumerate(jobs)}
+    found: dict[int, Trained] = {}
+    try:
+        while running:
+            ended, _ = ray.wait(list(running), num_returns=len(running), timeout=ASKED_S)
+            for number, epoch in answer_now(ears.take.remote()):
+                told(jobs[number], epoch)
+            for task in ended:
+                found[running[task]] = answer_now(task, None)
+                del running[task]
+    finally:
+        for task in running:
+            ray.cancel(task, force=True)  # in the middle of an epoch nothing listens
+    return [found[number] for number in range(len(jobs))]
+
+
+class _Ears:
+    """Hears of epochs where they end, until somebody asks."""
+
+    def __init__(self) -> None:
+        self._heard: list[tuple[int, Epoch]] = []
+
+    def hear(self, number: int, epoch: Epoch) -> None:
+        """An epoch of a job has ended."""
+        self._heard.append((number, epoch))
+
+    def take(self) -> list[tuple[int, Epoch]]:
+        """All that was heard since the last time."""
+        heard, self._heard = self._heard, []
+        return heard
+
+
+def _train_one(shared: tuple[Problem, TrainingFolder], job: Job, number: int, ears: Any) -> Trained:
+    use_one_thread()
+    problem, kept = shared
+    return kept.run(problem, job, lambda epoch: ears.hear.remote(number, epoch))
+
+
+def has_gpu() -> bool:
+    """Whether the cluster has any."""
+    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return total.get("GPU", 0.0) > 0
+
+
+_ears: Any = ray.remote(num_cpus=0)(_Ears)
+_train: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(_train_one)

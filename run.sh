@@ -12,12 +12,14 @@ Usage: ./run.sh VERB [ARGUMENTS]          --VERB means the same
   demo     see live detection work on a synthetic market
   backtest trade the signals of recordings: ./run.sh backtest ../shared/data/lobster_2012-06-21
   tune     search better parameters for it, and say whether they really are
+  train    train networks on them, and keep what they learned
   test     run the tests; ARGUMENTS go to pytest (default: all but slow ones)
   api      serve the HTTP API
+  serve    serve trained models over HTTP, on Ray; inference means the same
   status   what is running
   setup    only set up; every other verb does so by itself
 
-Also known, and saying so as long as they do not exist: inference, train, dashboard, phase6.
+Also known, and saying so as long as they do not exist: dashboard, phase6.
 ARGUMENTS go to `msray VERB`; `.venv/bin/msray --help` lists all it can do.
 USAGE
 }
@@ -32,6 +34,7 @@ die() {
 extras_of() {
   case $1 in
     use) echo ray,research ;;
+    learn) echo ray,research,models ;;
     test) echo ray,research,models,dev,postgres,fast,zstd ;;
   esac
 }
@@ -63,7 +66,7 @@ find_python() {
 }
 
 set_up() {
-  if is_installed "$1" || is_installed test; then return; fi
+  if is_installed "$1" || is_installed learn || is_installed test; then return; fi
   local python extras
   extras=$(extras_of "$1")
   if ! is_new_enough "$venv/bin/python"; then
@@ -92,9 +95,10 @@ case $verb in
     [ $# -gt 0 ] || set -- -q -m 'not slow' -n 2 # beside one that waits for a cluster, others work
     exec "$venv/bin/python" -m pytest "$@"
     ;;
-  demo | api | inference | status | backtest | tune | train | dashboard | phase6)
+  demo | api | serve | inference | status | backtest | tune | train | dashboard | phase6)
+    [ "$verb" != inference ] || verb=serve
     has_verb "$verb" || die "'$verb' does not exist yet" 2
-    set_up use
+    case $verb in train | serve) set_up learn ;; *) set_up use ;; esac
     exec "$venv/bin/msray" "$verb" "$@"
     ;;
   *) die "unknown verb '$verb'; ./run.sh help lists them" 2 ;;

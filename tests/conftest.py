@@ -75,6 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         skip["gpu"] = pytest.mark.skip(reason="no NVIDIA GPU here")
     if not os.environ.get("MSRAY_NETWORK"):
         skip["network"] = pytest.mark.skip(reason="needs the internet; MSRAY_NETWORK=1 runs it")
+    if not os.environ.get("MSRAY_LONG"):
+        skip["long"] = pytest.mark.skip(reason="takes a minute or more; MSRAY_LONG=1 runs it")
     for item in items:
         for name, mark in skip.items():
             if item.get_closest_marker(name):

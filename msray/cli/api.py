@@ -1,4 +1,4 @@
-"""``msray api``: the HTTP API with a ledger of its own, on one port."""
+"""``msray api``: the HTTP API with a ledger of its own, and trained models, on one port."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 from msray.cli.event_loop import run
 from msray.cli.output import Output
+from msray.cli.served_models import Folder, Named, served_models
 from msray.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ def api(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
     ledger: Annotated[str | None, typer.Option(metavar="URL", help="Path or URL of the ledger.")] = None,
     keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Hashes of keys, see below.")] = None,
+    models: Folder = None,
+    model: Named = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
 ) -> None:
-    """Serve the HTTP API: submit signals, read them back, health and metrics. Documentation is at /docs.
+    """Serve the HTTP API: submit signals, read them back, predict, health and metrics. Documentation is at /docs.
+
+    Models are those of --model, else of predict.models; with --models and neither, all that are promoted there.
 
     A key file has a line for each key: its sha256 in hexadecimal, its scopes (read, ingest, admin; commas between) and
     a name. MSRAY_API_KEY names one key that may do everything. Without any key the API is open, to this machine only.
@@ -33,7 +38,10 @@ def api(
     from msray.cli.settings_file import load_settings
 
     out: Output = context.obj
-    settings = api_config(load_settings(config), host=host, port=port, ledger=ledger, keys=keys)
+    said = load_settings(config)
+    served = served_models(said, models, model, else_promoted=models is not None)
+    settings = api_config(said, host=host, port=port, ledger=ledger, keys=keys, served=served)
+    server = APIServer(settings)
 
     def started(url: str) -> None:
         out.data({"url": url})
@@ -41,7 +49,10 @@ def api(
             f"listening on {url}" + (f", documentation at {url}/docs" if settings.profile == "development" else "")
         )
 
-    run(APIServer(settings).serve(started))
+        for one in server.models():
+            out.note(f"{one.words}: " + (one.problem or f"version {one.version} answers at {url}/api/v1/predict"))
+
+    run(server.serve(started))
 
 
 def api_config(
@@ -52,6 +63,7 @@ def api_config(
     ledger: str | None = None,
     keys: Path | None = None,
     instruments: tuple[str, ...] | None = None,
+    served: tuple[Path, tuple[str, ...]] | None = None,
 ) -> "ApiConfig":
     """The API as configured, but for what is said here.
 
@@ -64,6 +76,7 @@ def api_config(
 
     from msray.api.config import ApiConfig
 
+    models_dir, models = served or (settings.models_dir, ())
     try:
         return ApiConfig(
             host=settings.api.host if host is None else host,
@@ -75,6 +88,8 @@ def api_config(
             cors_origins=settings.api.cors_origins,
             instruments=settings.instruments if instruments is None else instruments,
             signal_types=tuple(watch.name for watch in settings.detection.watches),
+            models_dir=models_dir,
+            models=models,
         )
     except ValidationError as error:
         message = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")

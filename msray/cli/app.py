@@ -51,6 +51,7 @@ VERBS: dict[str, Verb] = {
     "check": Verb("msray.cli.check:app", "Check whether results can be believed: look-ahead."),
     "backtest": Verb("msray.cli.backtest:backtest", "Trade the signals of recordings, and say what it was worth."),
     "tune": Verb("msray.cli.tune:tune", "Search parameters that do better, and say whether they really do."),
+    "train": Verb("msray.cli.train:train", "Train networks on recordings, judge them, keep them in the registry."),
     "runs": Verb("msray.cli.runs:app", "Look at what backtests left: ls, show."),
     "data": Verb("msray.cli.data:app", "Keep records in a lake of Parquet files: convert, ls, verify."),
     "models": Verb("msray.cli.models:app", "Keep models in a registry: ls, show, compare, promote, rollback."),
@@ -62,6 +63,7 @@ VERBS: dict[str, Verb] = {
     "demo": Verb("msray.cli.demo:demo", "See live detection find planted changes in a synthetic market."),
     "features": Verb("msray.cli.features:features", "List the features: name, unit, formula, source, family."),
     "api": Verb("msray.cli.api:api", "Serve the HTTP API with a ledger of its own."),
+    "serve": Verb("msray.cli.serve:serve", "Serve trained models over HTTP on a Ray cluster."),
     "signals": Verb("msray.cli.signals:signals", "Show the signals of a ledger or an API."),
     "doctor": Verb("msray.cli.doctor:doctor", "Look at what this machine has and what it lacks."),
 }

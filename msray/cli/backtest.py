@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msray.cli.arguments import PATHS
+from msray.cli.cluster import cluster_for
 from msray.cli.figures import show_figures
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
+from msray.cli.taped import time_of
 from msray.cli.tried import Remembered, Trader
 from msray.errors import UnknownNameError, UsageError
 
@@ -54,7 +55,6 @@ def backtest(  # noqa: PLR0913 (a flag each)
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
-    from msray.store.ledger_records import parse_time
     from msray.store.runs import new_run_id, write_run
     from msray.store.trial_log import Recorded, TrialLog, merged
     from msray.tuning import Assumed
@@ -74,7 +74,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
             words,
             calibrations=known,
             features=make(assumed).columns,
-            until_ns=None if until is None else parse_time(until),
+            until_ns=time_of(until),
             progress=progress,
         )
     log = TrialLog(where, Recorded.of(tapes))
@@ -90,7 +90,10 @@ def backtest(  # noqa: PLR0913 (a flag each)
     }
     run_id = new_run_id(SystemClock().now_ns(), _digest(assumed, words, made_of))
     page = report_page(report, tapes, run_id=run_id)
-    folder = write_run(where, report, page, run_id=run_id, sections={"detection": words}, made_of=made_of)
+    sections = {"detection": words}
+    folder = write_run(
+        where, report, page, run_id=run_id, sections=sections, made_of=made_of, calibrations=known.values()
+    )
     log.append(run.lines(trader, words, run_id, (report.begin_ns, report.end_ns)))
     problems = [*opened.problems, *_unmeasured(report)]
     out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": problems})
@@ -141,21 +144,15 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 
 
 def _on_cluster(context: typer.Context, settings: "Settings", address: str | None) -> "RunAll":
-    """What runs backtests on the cluster named, else on the one started here, else on one that ends with this."""
-    from msray.cli.live import keep_ray_quiet, running_address
-    from msray.on_ray import session
+    """What runs backtests on a cluster."""
     from msray.on_ray.backtests import run_all_on_ray, store_bytes_for
 
-    keep_ray_quiet(context, context.obj)
-    known = running_address(settings, address)
-    if known is not None:
-        session.join(known)
-        return run_all_on_ray
+    start_cluster = cluster_for(context, settings, address)
 
     def run(
         tapes: "Sequence[Tape]", configs: "Sequence[BacktestConfig]", make: "MakeStrategy"
     ) -> "list[BacktestResult]":
-        session.start_local(cpus=os.cpu_count(), store_bytes=store_bytes_for(tapes))
+        start_cluster(store_bytes_for(tapes))
         return run_all_on_ray(tapes, configs, make)
 
     return run

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msray.cli.arguments import PATHS, names
+from msray.cli.evaluate_model import evaluate_model
 from msray.cli.live import keep_ray_quiet
 from msray.cli.output import Output
 from msray.cli.rehearsal import live_signals
@@ -31,6 +32,13 @@ def evaluate(  # noqa: PLR0913 (a flag each)
     predictions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Parquet or CSV; else the signals of the recordings.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME[:V|@ALIAS]", help="A model of the registry, instead of signals.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(metavar="PATH...", help="What it is judged by, with PATHS.")
+    ] = None,
+    models: Annotated[Path | None, typer.Option(metavar="DIR", help="The registry; else models_dir.")] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Also in so many blocks of time.")] = None,
     purge: Annotated[float | None, typer.Option(metavar="SECONDS", help="Margin before each; else 1 % of all.")] = None,
     embargo: Annotated[float | None, typer.Option(metavar="SECONDS", help="Margin after it; else 2 %.")] = None,
@@ -58,6 +66,9 @@ def evaluate(  # noqa: PLR0913 (a flag each)
 
     With --live the signals are those that live detection on Ray finds: a simulator plays PATHS as Binance would, a
     shard writes its raw log, and what that gives is judged by PATHS.
+
+    With --model it is what a trained model says of the recordings, beside every rule without a network, by the labels
+    and thresholds that it was trained with. Rows that it learned from, or was chosen on, are told.
     """
     import numpy as np
 
@@ -66,6 +77,12 @@ def evaluate(  # noqa: PLR0913 (a flag each)
     from msray.store.prediction_table import GivenSignals, read_predictions, read_signals
 
     out: Output = context.obj
+    if model is not None or data:
+        if model is None or predictions is not None or folds is not None or live is not None:
+            raise UsageError("--data goes with --model, and neither with --predictions, --folds or --live")
+        recordings = [*(data or ()), *(paths or ())]
+        evaluate_model(out, model, recordings, config=config, models=models, venue=venue, until=until, seed=seed)
+        return
     ks, score = _whole_numbers(k), None
     margins = {"purge_ns": _ns("purge", purge), "embargo_ns": _ns("embargo", embargo)}
     assumed = load_settings(config).backtest.model_copy(update={"seed": seed})

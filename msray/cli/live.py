@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from msray.cli.settings import Settings
     from msray.on_ray.board import BoardView
     from msray.on_ray.live import LivePlan
+    from msray.prediction import PredictConfig
 
 _SHARD_COLUMNS = ("shard", "holder", "instruments", "signals", "waiting", "restarts", "problem")
 _COLUMNS = ("instrument", "state", "mid", "spread_bps", "messages", "trades", "gaps", "stale_ms")
@@ -42,11 +43,14 @@ def live(  # noqa: PLR0913 (a flag each)
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stay so long, then end.")] = None,
     no_api: Annotated[bool, typer.Option("--no-api", help="Serve no HTTP API.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="Trade the signals on paper, as `backtest` is set.")] = False,
+    model: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Predict with it; may be repeated.")] = None,
 ) -> None:
     """Detect live: books, features and detectors in Ray actors, signals in the ledger and over HTTP.
 
     It returns when every book is synced, and the cluster goes on: `msray status --watch` looks at it, `msray down`
     ends it. With --until-end or --seconds it stays, and ends what it started. Inside a Ray job it joins that cluster.
+    With --model, or `predict.models` in the configuration, trained models predict beside the detectors, and what they
+    are sure of becomes signals.
     """
     from msray.cli.settings_file import load_settings
     from msray.on_ray import head, session
@@ -57,13 +61,17 @@ def live(  # noqa: PLR0913 (a flag each)
     settings = load_settings(config)
     if until_end and not (endpoint or settings.endpoint):
         raise UsageError("--until-end needs an --endpoint: a venue has no end")
-    plan = _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api, trades=paper)
+    plan = replace(
+        _plan(settings, instruments, endpoint, one_socket=one_socket, is_fast=fast, serves=not no_api, trades=paper),
+        predict=_predict(settings, model),
+        models_dir=settings.models_dir.resolve(),
+    )
     stays = until_end or seconds is not None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _alone(settings.state_dir), contextlib.ExitStack() as end:
+    with alone(settings.state_dir), contextlib.ExitStack() as end:
         address = running_address(settings, address)
         starts_head = address is None
-        end.callback(_leave, settings, stops_head=starts_head)
+        end.callback(leave, settings, stops_head=starts_head)
         session.join(address or head.start_head(settings.state_dir).address)
         running.start_live(plan)
         end.callback(running.stop_live, ends_cluster=starts_head)
@@ -112,13 +120,13 @@ def down(
     keep_ray_quiet(context, out)
     settings = load_settings(config)
     with contextlib.ExitStack() as end:
-        end.callback(_leave, settings, stops_head=address is None)
+        end.callback(leave, settings, stops_head=address is None)
         try:
             _join(settings, address)
         except UnavailableError:
             was_running = False
         else:
-            was_running = running.is_live()
+            was_running = running.is_live() or bool(running.served())
             running.stop_live(ends_cluster=address is None)
     out.data({"was_running": was_running})
     out.line("ended" if was_running else "nothing was running")
@@ -166,8 +174,17 @@ def _plan(
     )
 
 
+def _predict(settings: "Settings", models: list[str] | None) -> "PredictConfig":
+    """Which models predict; a mistake is said before anything starts."""
+    from msray.cli.predicting import load_models, predict_words
+
+    words = predict_words(settings, models)
+    load_models(settings, words)
+    return words
+
+
 @contextlib.contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
+def alone(state_dir: Path) -> Iterator[None]:
     """Keep every other ``msray live`` out of a state folder: there is one head in it, and one note of that head."""
     from msray.store.ledger_lock import FileLock
 
@@ -208,7 +225,7 @@ def _join(settings: "Settings", address: str | None) -> None:
     session.join(address)
 
 
-def _leave(settings: "Settings", *, stops_head: bool) -> None:
+def leave(settings: "Settings", *, stops_head: bool) -> None:
     """Leave the cluster; ending its head takes all else with it."""
     from msray.on_ray import head, session
 
@@ -237,6 +254,8 @@ def _is_over(endpoint: str) -> bool:
 
 
 def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]]) -> None:
+    from msray.cli.predicting import score_row, show_scores
+
     rows = [_row(one) for one in sorted(view.instruments, key=lambda one: one.instrument)]
     shards = [
         {
@@ -251,9 +270,20 @@ def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]])
         for shard in view.shards
     ]
     paper = [asdict(shard.paper) for shard in view.shards if shard.paper is not None]
-    out.data({"shards": shards, "instruments": rows, "paper": paper[0] if paper else None})
+    models = [
+        {**asdict(model), "shard": shard.shard, "scores": [score_row(score) for score in model.scores]}
+        for shard in view.shards
+        for model in shard.models
+    ]
+    out.data({"shards": shards, "instruments": rows, "paper": paper[0] if paper else None, "models": models})
     out.table(_SHARD_COLUMNS, [[_cell(shard[name]) for name in _SHARD_COLUMNS] for shard in shards])
     out.table(_COLUMNS, [[_cell(row[name]) for name in _COLUMNS] for row in rows])
+    for one in models:
+        out.line(
+            f"{one['shard']}: {one['model']}: {one['predictions']} predictions, {one['signals']} signals, "
+            f"{one['dropped']} rows dropped, {one['unanswered']} unanswered, {one['waiting']} rows waiting"
+        )
+        show_scores(out, one["scores"])
     for one in paper:
         positions = ", ".join(f"{name} {size:g}" for name, size in one["positions"].items() if size) or "nothing"
         refused = "".join(f", {count} refused by {limit}" for limit, count in one["refusals"].items())

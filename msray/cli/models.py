@@ -12,7 +12,7 @@ from msray.errors import UsageError
 
 if TYPE_CHECKING:
     from msray.store.model_aliases import Step
-    from msray.store.model_record import Figure, ModelRecord
+    from msray.store.model_record import Figure, Member, ModelRecord
     from msray.store.registry import Registry
 
 app = typer.Typer()
@@ -21,7 +21,7 @@ _Model = Annotated[str, typer.Argument(metavar="NAME[:VERSION|@ALIAS]", help="Th
 _Alias = Annotated[str, typer.Option(help="What it is to be known as.")]
 _Folder = Annotated[Path | None, typer.Option("--models", metavar="DIR", help="The registry; else models_dir.")]
 _Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")]
-_LISTED = ("model", "aliases", "network", "horizons", "macro_f1", "best_floor", "instruments", "made")
+_LISTED = ("model", "aliases", "networks", "horizons", "macro_f1", "best_floor", "instruments", "made")
 _FIGURES = (
     "model",
     "horizon",
@@ -77,7 +77,7 @@ def show(context: typer.Context, model: _Model, models: _Folder = None, config: 
     out.line(f"{'aliases':<12}{_cell(aliases)}")
     for step in mine:
         out.line(f"{'':<12}{_time(step.at_ns)} {step.did} {step.alias}")
-    _table(out, list(_rows([record])))
+    show_compared(out, list(compared([record])))
 
 
 @app.command("compare")
@@ -95,8 +95,8 @@ def compare(
     out: Output = context.obj
     registry = _registry(models, config)
     records = [registry.record(*registry.resolve(name)) for name in dict.fromkeys(names)]
-    rows = list(_rows(records))
-    _table(out, rows)
+    rows = list(compared(records))
+    show_compared(out, rows)
     judged = {_judged_on(one) for one in records}
     out.data({"figures": rows, "on_the_same_rows": len(judged) == 1})
     if len(judged) > 1:
@@ -162,7 +162,7 @@ def _listed(registry: "Registry", record: "ModelRecord") -> dict[str, Any]:
     return {
         "model": f"{record.name}:{record.version}",
         "aliases": _aliases(registry, record),
-        "network": record.network,
+        "networks": list(dict.fromkeys(one.network for one in record.members)),
         "horizons": record.horizons,
         "macro_f1": [record.figure_at(k).macro_f1 for k in record.horizons],
         "best_floor": [record.floors_at(k)[0].macro_f1 for k in record.horizons],
@@ -178,14 +178,14 @@ def _judged_on(record: "ModelRecord") -> tuple[object, ...]:
 
 def _described(record: "ModelRecord") -> dict[str, object]:
     """What is shown of a model beside its figures."""
-    chosen = ", ".join(f"{name} {value}" for name, value in record.config.items())
     spans = {"train": record.data.train, "valid": record.data.valid, "test": record.data.test}
     return {
         "model": f"{record.name}:{record.version}",
         "digest": record.digest,
         "made": f"{_time(record.made_ns)} ({', '.join(f'{name} {one}' for name, one in record.versions.items())})",
-        "network": f"{record.network} ({chosen})",
+        **{one.name: _described_member(one) for one in record.members},
         "features": ", ".join(record.features),
+        **({"weights": "; ".join(map(str, map(_cell, record.weights)))} if len(record.members) > 1 else {}),
         "label": f"{record.label['family']} at {_cell(record.horizons)}, thresholds {_cell(record.thresholds)}",
         "instruments": _cell(record.data.instruments),
         **{
@@ -193,11 +193,16 @@ def _described(record: "ModelRecord") -> dict[str, object]:
             for name, span in spans.items()
             if span
         },
-        "seed": record.seed,
+        "sets": "none" if record.sets is None else f"hold {record.sets.coverage:.0%}",
     }
 
 
-def _rows(records: "list[ModelRecord]") -> Iterator[dict[str, Any]]:
+def _described_member(one: "Member") -> str:
+    chosen = ", ".join(f"{name} {value}" for name, value in one.config.items())
+    return f"{one.network} ({chosen}), seeds {_cell(one.seeds)}, temperatures {_cell(one.temperature)}"
+
+
+def compared(records: "list[ModelRecord]") -> Iterator[dict[str, Any]]:
     """By horizon a row a model, and behind it a row for each floor that was not shown there yet."""
     for k in sorted({k for record in records for k in record.horizons}):
         shown: list[Figure] = []
@@ -212,7 +217,8 @@ def _rows(records: "list[ModelRecord]") -> Iterator[dict[str, Any]]:
                     yield {"model": floor.name, **floor.model_dump(exclude={"name"})}
 
 
-def _table(out: Output, rows: list[dict[str, Any]]) -> None:
+def show_compared(out: Output, rows: list[dict[str, Any]]) -> None:
+    """Print the rows of :func:`compared`."""
     cells = []
     for row in rows:
         interval = f"{row['macro_f1_low']:.3f} to {row['macro_f1_high']:.3f}"

@@ -1,6 +1,6 @@
 """``msray replay``: recordings and raw logs through the pipeline that runs live."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from msray.detectors import Calibration
     from msray.feeds.replay import Replay, ReplayResult
     from msray.market import Signal
-    from msray.prediction import DetectionConfig, Lane, Pipeline, Rows, RowSink
+    from msray.prediction import DetectionConfig, Forecasting, Lane, Pipeline, Rows, RowSink
     from msray.store.tables import TableWriter
 
 _COLUMNS = (
@@ -46,19 +46,22 @@ def replay(  # noqa: PLR0913 (a flag each)
     depth: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all levels at the end.")] = None,
     features: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: all features, each message.")] = None,
     signals: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet: the signals.")] = None,
+    model: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Predict with it; may be repeated.")] = None,
 ) -> None:
     """Replay recordings or a raw log: books, features, signals, and what the feed was worth.
 
     PATHS are files and folders. Those of one instrument become one chain, whatever their order; whose they are is read
     from the shape of the messages, from the names of files as LOBSTER and Tardis.dev give them, or from the columns of
     SHFE snapshots. A raw log is replayed with the configuration it was written under, unless --config names another,
-    and gives the ids of the signals that its run gave. What lies before --from is folded as fast as it goes, so that
-    what is told has the ids that it has in the whole.
+    and gives the ids of the signals that its run gave, those of its models too. What lies before --from is folded as
+    fast as it goes, so that what is told has the ids that it has in the whole. With --model, or `predict.models` in the
+    configuration, trained models predict, and what came of it is shown beside what needs no model.
     """
+    from msray.cli.predicting import forecasting_for
     from msray.clock import SystemClock
     from msray.feeds.playback import Playback
     from msray.feeds.replay import drive, open_replay
-    from msray.prediction import Pipeline
+    from msray.prediction import Pipeline, shared_sink
     from msray.store.ledger_records import parse_time
 
     out: Output = context.obj
@@ -72,25 +75,29 @@ def replay(  # noqa: PLR0913 (a flag each)
     with ExitStack() as stack:
         tables = _Tables(stack, bbo, features)
         results = {name: _writer(stack, path, name) for name, path in (("depth", depth), ("signal", signals)) if path}
-        pipeline = Pipeline(
-            opened.instruments,
-            words,
-            calibrations=known,
-            sink=tables.sink,
-            timer=clock.monotonic_ns,
-        )
+
+        def make(sink: "Callable[[str], RowSink | None]") -> Pipeline:
+            return Pipeline(
+                opened.instruments,
+                words,
+                calibrations=known,
+                sink=lambda name: shared_sink(tables.sink(name), sink(name)),
+                timer=clock.monotonic_ns,
+            )
+
+        forecasting = forecasting_for(opened, config, model, make, clock.monotonic_ns)
         with show_progress(out, "replay", opened) as progress:
             result = drive(
                 opened,
-                pipeline,
+                forecasting,
                 clock=clock,
                 speed=speed_of(speed),
                 until_ns=None if until is None else parse_time(until),
                 progress=progress,
                 playback=Playback(0 if from_ is None else parse_time(from_)),
             )
-        _write_results(results, pipeline, result.signals)
-    _report(out, opened, pipeline, result)
+        _write_results(results, forecasting.pipeline, result.signals)
+    _report(out, opened, forecasting, result)
 
 
 def words_for(
@@ -164,7 +171,11 @@ def show_progress(out: Output, what: str, opened: "Replay") -> Iterator[Any]:
         yield show
 
 
-def _report(out: Output, opened: "Replay", pipeline: "Pipeline", result: "ReplayResult") -> None:
+def _report(out: Output, opened: "Replay", forecasting: "Forecasting", result: "ReplayResult") -> None:
+    from msray.cli.predicting import show_scores, told
+
+    pipeline, predictions = forecasting.pipeline, told(forecasting)
+    problems = [*opened.problems, *forecasting.problems]
     rows = [_figures(name, lane) for name, lane in pipeline.lanes.items()]
     out.data(
         {
@@ -172,14 +183,18 @@ def _report(out: Output, opened: "Replay", pipeline: "Pipeline", result: "Replay
             "signals": len(result.signals),
             "seconds": round(result.total_s, 6),
             "refused": {str(reason): count for reason, count in pipeline.refused.items()},
-            "problems": opened.problems,
+            "predictions": predictions,
+            "problems": problems,
         }
     )
     out.table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
     for row in rows:
         noted = {name: value for name, value in row["quality"].items() if value and name not in row}
         out.note(f"{row['instrument']}: " + ", ".join(f"{name} {value:g}" for name, value in noted.items()))
-    for problem in opened.problems:
+    if forecasting.forecasts.runners:
+        out.note(f"{predictions['made']} predictions, {predictions['signals']} signals of models among all")
+        show_scores(out, predictions["scores"])
+    for problem in problems:
         out.note(problem)
 
 

@@ -12,8 +12,10 @@ from pydantic_core import PydanticCustomError
 from msray.backtest import BacktestConfig
 from msray.errors import UsageError
 from msray.market import check_id
-from msray.prediction import DetectionConfig
+from msray.prediction import DetectionConfig, PredictConfig
+from msray.training.config import TrainConfig
 from msray.tuning import Assumed, TuneConfig, checked_space
+from msray.tuning.models import ModelTuneConfig
 
 HIDDEN = "**********"
 """What is shown for a secret."""
@@ -111,6 +113,8 @@ class Settings(_Section):
     """Where the venue is, if not where it always is: a simulator, a test network."""
     detection: DetectionConfig = DetectionConfig()
     """What is looked for."""
+    predict: PredictConfig = PredictConfig()
+    """Which trained models predict, and how often."""
     raw_log: RawLogSettings = RawLogSettings()
     """The raw log."""
     state_dir: Path = Path("state")
@@ -126,8 +130,12 @@ class Settings(_Section):
     """What backtests assume."""
     tune: TuneConfig = TuneConfig()
     """How `msray tune` searches for better parameters of backtest and detection."""
+    train: TrainConfig = TrainConfig()
+    """What `msray train` learns, from what, and by which models."""
+    tune_model: ModelTuneConfig = ModelTuneConfig()
+    """How `msray tune --target model` searches for parameters with which a model learns better."""
     runs_dir: Path = Path("runs")
-    """Folder of what backtests write; relative to this file."""
+    """Folder of what backtests and trainings write; relative to this file."""
     models_dir: Path = Path("models")
     """Folder of trained models, the registry; relative to this file."""
 

@@ -73,6 +73,20 @@ def shown(settings: Settings) -> dict[str, Any]:
     return tree
 
 
+def kept_settings(settings: Settings, runs_dir: Path) -> dict[str, Any]:
+    """What a configuration says beside its defaults, no secret in it; its folders can be found from anywhere."""
+    tree = settings.model_dump(mode="json", exclude_defaults=True, exclude={"ledger_url": True, "api": {"key"}})
+    folders = {
+        "state_dir": str(settings.state_dir.resolve()),
+        "runs_dir": str(runs_dir.resolve()),
+        "models_dir": str(settings.models_dir.resolve()),
+    }
+    for section, name in (("raw_log", "folder"), ("api", "keys_file")):
+        if tree.get(section, {}).get(name):
+            tree[section][name] = str(Path(tree[section][name]).resolve())
+    return {name: value for name, value in {**tree, **folders}.items() if value != {}}
+
+
 def _from_folder(document: YamlText, folder: Path) -> dict[str, Any]:
     """What a file says, with its relative paths taken from its own folder; a key with nothing after it says nothing."""
 

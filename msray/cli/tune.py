@@ -1,7 +1,6 @@
 """``msray tune``: the parameters that do best on folds of recordings, judged on the part that no trial has seen."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,19 +9,21 @@ import typer
 
 from msray.cli.arguments import PATHS
 from msray.cli.backtest import assumptions, load_strategy
+from msray.cli.cluster import cluster_for
 from msray.cli.figures import shown
 from msray.cli.output import Output
 from msray.cli.replay import show_progress, words_for
 from msray.cli.taped import time_of
 from msray.cli.tried import Trader
-from msray.errors import UsageError
+from msray.cli.tune_model import tune_model
+from msray.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from msray.backtest import Tape
-    from msray.cli.settings import Settings
     from msray.store.search_log import SearchLog
     from msray.tuning import HeldOut, Plan, Trial, TuneConfig, TuneReport, Windows
 
+TARGETS = ("backtest", "model")
 SHOWN = 10
 """Best trials in the table."""
 
@@ -31,6 +32,8 @@ def tune(  # noqa: PLR0913 (a flag each)
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help=PATHS)],
     strategy: Annotated[str, typer.Option(help="follower, maker, or your own as FILE.py:CLASS.")] = "follower",
+    target: Annotated[str, typer.Option(help="backtest, or model: what a network learns best with.")] = "backtest",
+    model_type: Annotated[str | None, typer.Option(metavar="NAME", help="Of --target model; else the first.")] = None,
     trials: Annotated[int | None, typer.Option(help="Sets of parameters that are tried; else tune.trials.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was interrupted.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration; else msray.yaml, if any.")] = None,
@@ -52,20 +55,42 @@ def tune(  # noqa: PLR0913 (a flag each)
     now. What may be chosen, and how, is in the section `tune` of the configuration. Every trial is kept in the folder
     of runs, by what was recorded, and counts against whatever is found on these recordings later. The run's folder has
     the configuration that did best (config.yaml, which --config takes), all trials (trials.parquet) and a page.
+
+    With --target model it is parameters of a network and of its training, by how little the rows that choose surprise
+    it after each epoch; the rows that judge are left to `msray train`. See the section `tune_model`.
     """
     from msray.backtest import check_queue
     from msray.backtest.config import check_funding
-    from msray.cli.settings_file import load_settings
+    from msray.cli.settings_file import kept_settings, load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
     from msray.feeds.tapes import read_tapes
+    from msray.on_ray.backtests import store_bytes_for
     from msray.store.runs import new_run_id
     from msray.store.search_log import SearchLog
     from msray.store.trial_log import Recorded, TrialLog
     from msray.store.tuned_runs import write_tuned
     from msray.tuning import Assumed, Plan, tune_page
 
+    if target not in TARGETS:
+        raise UnknownNameError("target", target, TARGETS)
     out: Output = context.obj
+    if target == "model":
+        _refuse(context, ("strategy", "calibration", "clock_correction_ms"), "backtest")
+        tune_model(
+            context,
+            paths,
+            model_type=model_type,
+            trials=trials,
+            resume=resume,
+            config=config,
+            until=until,
+            venue=venue,
+            runs=runs,
+            address=address,
+        )
+        return
+    _refuse(context, ("model_type",), "model")
     make, settings = load_strategy(strategy), load_settings(config)
     assumed, how = assumptions(config, clock_correction_ms), with_trials(settings.tune, trials)
     opened = open_replay(paths, venue=venue)
@@ -75,7 +100,7 @@ def tune(  # noqa: PLR0913 (a flag each)
     base = Assumed(backtest=assumed, detection=words)
     plan = Plan.of(strategy, make, how, base, is_calibrated=bool(known))
     trader, where = Trader(strategy, known), runs or settings.runs_dir
-    join = _cluster(context, settings, address)
+    start_cluster = cluster_for(context, settings, address)
     with show_progress(out, "replay", opened) as progress:
         tapes = read_tapes(
             opened,
@@ -98,7 +123,7 @@ def tune(  # noqa: PLR0913 (a flag each)
         identify=lambda parameters: trader.trial_id(base.having(parameters)),
     )
     begun = _begun(out, log, is_wanted=resume)
-    join(tapes)
+    start_cluster(store_bytes_for(tapes))
     report = _search(out, tapes, plan, windows, log, begun)
     made_of = {
         "recorded": asdict(recorded),
@@ -108,14 +133,24 @@ def tune(  # noqa: PLR0913 (a flag each)
         "seed": plan.config.seed,
     }
     page = tune_page(report, run_id=run_id)
-    said = _said(settings, where)
-    folder = write_tuned(where, report, page, run_id=run_id, settings=said, made_of=made_of)
+    said = kept_settings(settings, where)
+    folder = write_tuned(
+        where, report, page, run_id=run_id, settings=said, made_of=made_of, calibrations=known.values()
+    )
     out.data({"run_folder": folder, **made_of, **report.as_dict(), "problems": opened.problems})
     _show(out, report)
     out.note(f"{folder / 'config.yaml'}: for --config of backtest, live and replay")
     out.note(f"{folder / 'report.html'}")
     for problem in opened.problems:
         out.note(problem)
+
+
+def _refuse(context: typer.Context, options: Sequence[str], target: str) -> None:
+    """Options that only another target has."""
+    for name in options:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"--{name.replace('_', '-')} goes with --target {target}")
 
 
 def with_trials(config: "TuneConfig", trials: int | None) -> "TuneConfig":
@@ -167,38 +202,6 @@ def _search(
         except KeyboardInterrupt:
             out.note(f"{ended} trials have ended, and are kept: the same command with --resume goes on from there")
             raise
-
-
-def _cluster(context: typer.Context, settings: "Settings", address: str | None) -> "Callable[[Sequence[Tape]], None]":
-    """What joins the cluster named, else the one started here, else starts one that ends with this."""
-    from msray.cli.live import keep_ray_quiet, running_address
-    from msray.on_ray import session
-    from msray.on_ray.backtests import store_bytes_for
-
-    keep_ray_quiet(context, context.obj)
-    known = running_address(settings, address)
-    if known is not None:
-        session.join(known)
-
-    def join(tapes: "Sequence[Tape]") -> None:
-        if known is None:
-            session.start_local(cpus=os.cpu_count(), store_bytes=store_bytes_for(tapes))
-
-    return join
-
-
-def _said(settings: "Settings", runs_dir: Path) -> dict[str, Any]:
-    """What a configuration says beside its defaults, no secret in it; its folders can be found from anywhere."""
-    tree = settings.model_dump(mode="json", exclude_defaults=True, exclude={"ledger_url": True, "api": {"key"}})
-    folders = {
-        "state_dir": str(settings.state_dir.resolve()),
-        "runs_dir": str(runs_dir.resolve()),
-        "models_dir": str(settings.models_dir.resolve()),
-    }
-    for section, name in (("raw_log", "folder"), ("api", "keys_file")):
-        if tree.get(section, {}).get(name):
-            tree[section][name] = str(Path(tree[section][name]).resolve())
-    return {name: value for name, value in {**tree, **folders}.items() if value != {}}
 
 
 def _show(out: Output, report: "TuneReport") -> None:

@@ -73,6 +73,21 @@ def test_the_configuration_of_a_run_gives_the_run_again(msray: Msray, recording:
     assert second == first
 
 
+def test_calibrations_repeat_from_the_folder_of_a_run(msray: Msray, recording: Path) -> None:
+    msray("calibrate", recording, "--out", "c.json")
+    words = ("backtest", recording, "--json")
+    bare = msray(*words, "--runs", "bare").document["data"]
+    first = msray(*words, "--calibration", "c.json", "--runs", "one").document["data"]
+    Path("c.json").unlink()
+
+    again = msray(*words, "--config", f"{first['run_folder']}/config.yaml", "--runs", "two").document["data"]
+
+    assert again.pop("run_folder") != first.pop("run_folder")
+    assert again == first
+    assert first["calibrations"].keys() == {"binance_usdm:BTCUSDT"}
+    assert first["signals"] != bare["signals"]
+
+
 def test_latencies_that_were_measured_repeat_from_the_folder_of_a_run(
     msray: Msray, recording: Path, tmp_path: Path
 ) -> None:

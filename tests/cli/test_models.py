@@ -39,7 +39,7 @@ def test_ls_says_what_there_is(models: Msray) -> None:
     found = models("ls", "--json").document["data"]["models"]
 
     assert [row[:3] for row in rows] == [
-        ["model", "aliases", "network"],
+        ["model", "aliases", "networks"],
         ["gru:1", "production", "gru"],
         ["gru:2", "", "gru"],
         ["gru:3", "", "gru"],
@@ -58,11 +58,11 @@ def test_show_says_all_that_is_known_of_one(models: Msray) -> None:
     assert document["schema"] == "msray.models.show/1"
     assert (document["data"]["model"]["version"], document["data"]["aliases"]) == (1, ["production"])
     assert [step["did"] for step in document["data"]["history"]] == ["promote"]
-    assert document["data"]["model"]["schema"] == "msray.model/1"
+    assert document["data"]["model"]["schema"] == "msray.model/2"
     assert "model       gru:1\n" in said.out
     assert "features    imbalance_l1, spread_bps" in said.out
     assert "label       next_mean_over_mid at 2, 5, thresholds " in said.out
-    for floor in ("majority", "persistence", "mean_reversion", "imbalance"):
+    for floor in ("majority", "persistence", "mean_reversion", "imbalance", "logistic"):
         assert f"\n{floor}\t2\t" in said.out
     assert models("show", "gru", "--json").document["data"]["model"]["version"] == 3
 
@@ -72,8 +72,8 @@ def test_compare_shows_models_beside_their_floors(models: Msray) -> None:
     data = models("compare", "gru:2", "line", "--json").document["data"]
 
     assert rows[0][:5] == ["model", "horizon", "rows", "macro_f1", "interval"]
-    assert [row[0] for row in rows[1:7] if row[0].partition(":")[1]] == ["gru:2", "line:1"]
-    assert len(rows) == 1 + 2 * (2 + 4), "floors that are the same are shown once"
+    assert [row[0] for row in rows[1:8] if row[0].partition(":")[1]] == ["gru:2", "line:1"]
+    assert len(rows) == 1 + 2 * (2 + 5), "floors that are the same are shown once"
     assert all(" to " in row[4] for row in rows[1:])
     assert data["on_the_same_rows"]
     first = data["figures"][0]
@@ -104,14 +104,14 @@ def test_promote_and_rollback_are_one_command_each(models: Msray) -> None:
 
 
 def test_damage_is_exit_code_3_with_file_and_reason(models: Msray) -> None:
-    Path("kept/models/gru/2/model.onnx").write_bytes(b"")
+    Path("kept/models/gru/2/gru.onnx").write_bytes(b"")
     Path("kept/models/gru/3/model.json").unlink()
 
     promoted, listed = models("promote", "gru:2"), models("ls")
     document = models("ls", "--json").document
 
     assert (promoted.code, listed.code) == (3, 3)
-    assert promoted.err.startswith("msray: kept/models/gru/2/model.onnx must have sha256")
+    assert promoted.err.startswith("msray: kept/models/gru/2/gru.onnx must have sha256")
     assert "msray: kept/models/gru/3/model.json is missing" in listed.err
     assert len(table(listed.out)) == 4, "the others are shown"
     assert (document["error"]["code"], len(document["data"]["models"])) == ("model_refused", 3)

@@ -10,7 +10,7 @@ import pytest
 from msray.cli.app import VERBS
 from tests.commands import REPOSITORY
 
-HANDED_OVER = ("demo", "api", "inference", "status", "backtest", "tune", "train", "dashboard", "phase6")
+HANDED_OVER = ("demo", "api", "serve", "status", "backtest", "tune", "train", "dashboard", "phase6")
 STAND_IN = """\
 #!/bin/sh
 case "$*" in
@@ -130,6 +130,18 @@ def test_a_clone_that_was_moved_installs_again(newcomer: Newcomer) -> None:
     assert len(newcomer.installations) == 2
 
 
+def test_training_installs_networks_and_that_serves_the_rest(newcomer: Newcomer) -> None:
+    app = newcomer.root / "msray" / "cli" / "app.py"
+    app.write_text(app.read_text().replace("}", '    "train": Verb("a", "b"),\n}'))
+
+    newcomer.run("demo")
+    done = newcomer.run("--train", "rb.parquet")
+    newcomer.run("demo")
+
+    assert done.stdout == f"ran msray train rb.parquet in {newcomer.bin}\n"
+    assert [one.rpartition("[")[2] for one in newcomer.installations] == ["ray,research]", "ray,research,models]"]
+
+
 def test_tests_install_more_and_that_serves_the_rest(newcomer: Newcomer) -> None:
     done = newcomer.run("test")
     newcomer.run("demo")
@@ -180,3 +192,13 @@ def test_python_names_the_one_to_take(tmp_path: Path) -> None:
     newcomer.add_python("mine")
 
     assert newcomer.run("demo", PYTHON=os.fspath(newcomer.bin / "mine")).returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["inference", "--inference"])
+def test_inference_is_the_serving_of_models(newcomer: Newcomer, verb: str) -> None:
+    (newcomer.root / "msray" / "cli" / "app.py").write_text('VERBS = {\n    "serve": Verb("a", "b"),\n}\n')
+
+    done = newcomer.run(verb, "--model", "gru")
+
+    assert done.stdout == f"ran msray serve --model gru in {newcomer.bin}\n"
+    assert newcomer.installations[0].endswith("[ray,research,models]")

@@ -54,13 +54,24 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """With ``-n``, files run side by side, but never two clusters."""
+    """With ``-n``, files run side by side, but never two clusters; a test whose process died has failed."""
     return _FilesButClusters(config, log)
 
 
 class _FilesButClusters(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return _scope(nodeid.partition("::")[0])
+
+    def remove_node(self, node: Any) -> str | None:
+        # As it comes, the test that ended a process would be given to the next one too, and end that as well.
+        units = self.assigned_work[node].values()
+        died = next(((unit, name) for unit in units for name, is_done in unit.items() if not is_done), None)
+        if died is None:
+            return super().remove_node(node)
+        unit, name = died
+        unit[name] = True
+        super().remove_node(node)
+        return name
 
 
 @functools.cache

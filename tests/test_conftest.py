@@ -38,7 +38,7 @@ def test_data_that_has_to_be_there(tmp_path: Path, data: str, required: str, out
     (tmp_path / "test_data.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     environment = os.environ | {"MSRAY_DATA": str(tmp_path / data), "PYTHONPATH": str(REPOSITORY)}
-    environment["MSRAY_REQUIRE_DATA"] = required
+    environment |= {"MSRAY_REQUIRE_DATA": required, "PYTEST_ADDOPTS": ""}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "test_data.py"]
 
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

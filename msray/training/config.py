@@ -1,5 +1,6 @@
 """What is trained: features, labels, parts, and models; the section ``train`` of a configuration."""
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -189,6 +190,9 @@ class PartsConfig(_Words):
     """Exchange time before which rows are learned from; UTC where no zone is said."""
     valid_until: Annotated[datetime, AfterValidator(_with_zone)] | None = None
     """Exchange time before which later ones choose; those behind it judge."""
+    judgements: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """So many times is learned, chosen and judged, walking forward: each time before the last one ends where the one
+    behind it begins to judge. The models of the last one are kept, the others tell how steady such models are."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -199,6 +203,11 @@ class PartsConfig(_Words):
             raise ValueError("train_until and valid_until must be given together")
         if first is not None and second is not None and first >= second:
             raise ValueError(f"train_until must be before valid_until, got {first} and {second}")
+        if self.judgements > 1 and first is not None:
+            raise ValueError("judgements must be 1 where times are given: more of them follow from shares")
+        most = math.ceil(round(self.shares[0] / self.shares[2], 9))
+        if self.judgements > most:
+            raise ValueError(f"judgements must be at most {most} with shares {self.shares}, got {self.judgements}")
         return self
 
 

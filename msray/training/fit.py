@@ -17,7 +17,7 @@ from msray.training.boosting import boost
 from msray.training.config import LabelConfig, TrainConfig, TrainingConfig
 from msray.training.labels import Changes, changes, classes, fit_thresholds
 from msray.training.loop import Epoch, Progress, Training
-from msray.training.parts import Parts, in_parts, purged
+from msray.training.parts import Parts, in_parts, purged, walked
 from msray.training.rows import TrainingRows
 from msray.training.samples import Material, material
 from msray.training.scaling import fit_scale
@@ -94,6 +94,11 @@ def pose(config: TrainConfig, tables: Sequence[TrainingRows], *, share: float = 
                     hint="record more, choose shorter horizons, or part the rows in another way",
                 )
     return problem
+
+
+def pose_walked(config: TrainConfig, tables: Sequence[TrainingRows]) -> list[Problem]:
+    """What is to be learned for each judgement, the last one first; see :func:`pose`."""
+    return [pose(config.model_copy(update={"parts": parts}), some) for some, parts in walked(tables, config.parts)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

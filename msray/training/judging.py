@@ -134,6 +134,16 @@ class ModelReport:
             found.append(Difference(horizon=k, macro_f1=mine.macro_f1 - theirs.macro_f1, low=low, high=high))
         return found
 
+    def of(self, name: str) -> list[Figures]:
+        """What a model, or rule, is worth: one a horizon."""
+        return [one for one in self.figures if one.name == name]
+
+    def best_floor(self, horizon: int) -> Figures:
+        """The rule with the highest macro F1."""
+        return max(
+            (one for one in self.figures if one.is_floor and one.horizon == horizon), key=lambda one: one.macro_f1
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {

@@ -45,28 +45,21 @@ def by_share(rows: int, shares: tuple[float, float, float] = (0.6, 0.2, 0.2)) ->
     return Parts(train=(0, first), valid=(first, second), test=(second, rows))
 
 
-def by_day(lengths: Sequence[int], least_train: int = 1) -> list[Parts]:
-    """Walk forward over days (or files): learn from all before, choose on the next one, judge on the one behind it.
+def walked(tables: Sequence[TrainingRows], config: PartsConfig) -> list[tuple[list[TrainingRows], PartsConfig]]:
+    """Walk forward: the rows of each judgement and how they are parted, the last judgement first.
 
-    Parameters
-    ----------
-    lengths
-        Rows of each day.
-    least_train
-        Days that are learned from at least.
-
-    Examples
-    --------
-    >>> by_day([5, 6, 7])
-    [Parts(train=(0, 5), valid=(5, 11), test=(11, 18))]
+    Each one before ends where the one behind it begins to judge, and chooses and judges on as many rows as that does.
     """
-    if not 1 <= least_train <= len(lengths) - 2:
-        raise UsageError(f"days must be {least_train + 2} or more to learn, choose and judge, got {len(lengths)}")
-    at = np.cumsum([0, *lengths]).tolist()
-    return [
-        Parts(train=(0, at[day]), valid=(at[day], at[day + 1]), test=(at[day + 1], at[day + 2]))
-        for day in range(least_train, len(lengths) - 1)
-    ]
+    times, found = _times(tables), [(list(tables), config)]
+    learn, choose, test = config.shares
+    for steps in range(1, config.judgements):
+        share = 1.0 - steps * test
+        end_ns = times[min(round(len(times) * share), len(times) - 1)] if len(times) else 0
+        ends = [int(np.searchsorted(np.maximum.accumulate(one.event_ns), end_ns)) for one in tables]
+        shares = ((learn - steps * test) / share, choose / share, test / share)
+        cut = [piece_of(one, 0, end) for one, end in zip(tables, ends, strict=True)]
+        found.append((cut, config.model_copy(update={"shares": shares, "judgements": 1})))
+    return found
 
 
 def in_parts(tables: Sequence[TrainingRows], config: PartsConfig, *, share: float = 1.0) -> tuple[TrainingRows, Parts]:
@@ -92,7 +85,7 @@ def in_parts(tables: Sequence[TrainingRows], config: PartsConfig, *, share: floa
     UsageError
         If there are no tables, or of other features.
     """
-    times = np.sort(np.concatenate([np.zeros(0, np.int64), *(one.event_ns for one in tables)]))
+    times = _times(tables)
     cuts = []
     for one in tables:
         first, second = np.searchsorted(np.maximum.accumulate(one.event_ns), _cuts(times, config)).tolist()
@@ -105,6 +98,11 @@ def in_parts(tables: Sequence[TrainingRows], config: PartsConfig, *, share: floa
         whole = joined(pieces)
         at = [0, *np.cumsum(np.diff(cuts, axis=1).sum(axis=0)).tolist()]
     return whole, Parts(train=(at[1], at[2]), valid=(at[2], at[3]), test=(at[3], at[4]))
+
+
+def _times(tables: Sequence[TrainingRows]) -> NDArray[np.int64]:
+    """Of the rows of all instruments, in order."""
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *(one.event_ns for one in tables)]))
 
 
 def _cuts(times: NDArray[np.int64], config: PartsConfig) -> list[int]:

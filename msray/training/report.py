@@ -1,6 +1,6 @@
 """``TrainReport``: what a training came to, with one sentence that says whether it was worth it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +10,38 @@ from msray.training.config import TrainConfig
 from msray.training.findings import Finding, look_into
 from msray.training.fit import Problem
 from msray.training.jobs import Trained
-from msray.training.judging import Difference, Figures
+from msray.training.judging import Difference
 from msray.training.selection import Selection, select
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """The same models, trained on less and judged on earlier rows.
+
+    Attributes
+    ----------
+    problem, selection
+        What was learned, and what the models came to.
+    """
+
+    problem: Problem
+    selection: Selection
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Exchange times of the first and the last row that judged."""
+        times = self.problem.rows.event_ns[slice(*self.problem.parts.test)]
+        return int(times.min()), int(times.max())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        begin_ns, end_ns = self.span_ns
+        return {
+            "begin_ns": begin_ns,
+            "end_ns": end_ns,
+            "best": self.selection.best,
+            **self.selection.report.as_dict(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +60,8 @@ class TrainReport:
         What the models came to.
     findings
         Of each model, horizon by horizon, on the rows that judge.
+    earlier
+        What came before when it was walked forward, the earliest first.
     """
 
     config: TrainConfig
@@ -37,27 +69,20 @@ class TrainReport:
     problem: Problem
     selection: Selection
     findings: Mapping[str, tuple[Finding, ...]]
+    earlier: tuple[Judged, ...] = ()
 
     @property
     def trained(self) -> list[Trained]:
         """All trainings."""
         return [one for blend in self.selection.blends for one in blend.trained]
 
-    def figures_of(self, name: str) -> list[Figures]:
-        """What a model, or rule, is worth: one a horizon."""
-        return [one for one in self.selection.report.figures if one.name == name]
-
-    def best_floor(self, horizon: int) -> Figures:
-        """The rule with the highest macro F1."""
-        floors = [one for one in self.selection.report.figures if one.is_floor and one.horizon == horizon]
-        return max(floors, key=lambda one: one.macro_f1)
-
     def leads(self, name: str) -> list[Difference]:
         """How much better a model is than the best rule: one a horizon."""
-        found = []
-        for number, horizon in enumerate(self.problem.config.horizons):
-            found.append(self.selection.report.beside(name, self.best_floor(horizon).name)[number])
-        return found
+        judged = self.selection.report
+        return [
+            judged.beside(name, judged.best_floor(horizon).name)[number]
+            for number, horizon in enumerate(self.problem.config.horizons)
+        ]
 
     @property
     def verdict(self) -> str:
@@ -65,7 +90,7 @@ class TrainReport:
         best, leads = self.selection.best, self.leads(self.selection.best)
         shown = [str(one.horizon) for one in leads if one.low > 0]
         rest = [str(one.horizon) for one in leads if one.low <= 0]
-        scores = ", ".join(f"{one.macro_f1:.3f}" for one in self.figures_of(best))
+        scores = ", ".join(f"{one.macro_f1:.3f}" for one in self.selection.report.of(best))
         ahead = _listed([str(horizon) for horizon in self.problem.config.horizons])
         among = (
             f"{best} is the best of {len(self.selection.mixtures)} models" if len(self.selection.mixtures) > 1 else best
@@ -75,7 +100,7 @@ class TrainReport:
             parts.append(f"shown to be better than the best rule without a network at {_listed(shown)}")
         if rest:
             parts.append(f"not shown to be better than the best rule without a network at {_listed(rest)}")
-        return "; ".join([*parts, self._edge_told()]) + "."
+        return "; ".join([*parts, self._edge_told(), *self._earlier_told()]) + "."
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -93,7 +118,18 @@ class TrainReport:
                 {"key": one.key, "parameters": one.parameters, "epochs": len(one.history)} for one in self.trained
             ],
             "findings": {name: [one.as_dict() for one in some] for name, some in self.findings.items()},
+            "earlier": [one.as_dict() for one in self.earlier],
         }
+
+    def _earlier_told(self) -> Iterator[str]:
+        """Mean macro F1 of all judgements, of what each of them held to be best, beside that of its best rule."""
+        if not self.earlier:
+            return
+        all_of_them = [*(one.selection for one in self.earlier), self.selection]
+        mine = np.mean([[one.macro_f1 for one in some.report.of(some.best)] for some in all_of_them], axis=0)
+        floors = [[some.report.best_floor(k).macro_f1 for k in self.problem.config.horizons] for some in all_of_them]
+        means = [", ".join(f"{score:.3f}" for score in scores) for scores in (mine, np.mean(floors, axis=0))]
+        yield f"in {len(all_of_them)} judgements, one behind the other, {means[0]} on average (best rules: {means[1]})"
 
     def _edge_told(self) -> str:
         """Of the tenth of the rows that the best model is surest of, beside the spread: what going in and out costs."""
@@ -114,9 +150,23 @@ class TrainReport:
 
 
 def make_report(
-    config: TrainConfig, instruments: Sequence[str], problem: Problem, trained: Sequence[Trained]
+    config: TrainConfig,
+    instruments: Sequence[str],
+    problem: Problem,
+    trained: Sequence[Trained],
+    earlier: Iterable[tuple[Problem, Sequence[Trained]]] = (),
 ) -> TrainReport:
-    """Choose, judge once, and look into what each model says."""
+    """Choose, judge once, and look into what each model says.
+
+    Parameters
+    ----------
+    config, instruments, problem
+        See :class:`TrainReport`.
+    trained
+        All trainings.
+    earlier
+        The same of earlier rows, the earliest first.
+    """
     selection = select(problem, trained, coverage=config.coverage)
     part = problem.parts.test
     return TrainReport(
@@ -125,6 +175,9 @@ def make_report(
         problem=problem,
         selection=selection,
         findings={name: look_into(problem, part, said) for name, said in selection.said.items()},
+        earlier=tuple(
+            Judged(problem=one, selection=select(one, some, coverage=config.coverage)) for one, some in earlier
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from msray.backtest.page.html import Markup, element, from_user, table, together
 from msray.backtest.page.key import Card, cards
 from msray.backtest.page.shown import figure, note
 from msray.training.judging import Figures
-from msray.training.report import TrainReport
+from msray.training.report import Judged, TrainReport
 from msray.training_page.charts import (
     edge_chart,
     edge_legend,
@@ -62,6 +62,7 @@ def train_page(report: TrainReport, *, run_id: str = "") -> str:
 def _sections(report: TrainReport) -> list[tuple[str, str, Markup]]:
     return [
         ("figures", "Figures beside the floors", _figures(report)),
+        *([("earlier", "Earlier judgements", _earlier(report))] if report.earlier else []),
         ("learning", "Learning", _learning(report)),
         ("calibration", "Calibration, risk and coverage", _calibration(report)),
         ("confusion", "What was said, what came", _confusion(report)),
@@ -72,8 +73,8 @@ def _sections(report: TrainReport) -> list[tuple[str, str, Markup]]:
 
 def _cards(report: TrainReport) -> Iterator[Card]:
     best = report.selection.best
-    for one, lead in zip(report.figures_of(best)[:4], report.leads(best), strict=False):
-        floor = report.best_floor(one.horizon)
+    for one, lead in zip(report.selection.report.of(best)[:4], report.leads(best), strict=False):
+        floor = report.selection.report.best_floor(one.horizon)
         yield (
             f"Macro F1 of {best}, {one.horizon} rows ahead",
             f"{one.macro_f1:.3f}",
@@ -102,6 +103,29 @@ def _figures(report: TrainReport) -> Markup:
         columns = ("", "macro F1", "interval", "weighted F1", "MCC", "accuracy", "moved", "committed", "share", "ECE")
         parts.append(table(caption, columns, rows, texts=(2,)))
     return together([element("div", {"class": "pair"}, *drawings), *parts])
+
+
+def _earlier(report: TrainReport) -> Markup:
+    rows = []
+    for judged in (*report.earlier, Judged(problem=report.problem, selection=report.selection)):
+        best, figures = judged.selection.best, judged.selection.report
+        for one in figures.of(best):
+            floor, horizons = figures.best_floor(one.horizon), report.problem.config.horizons
+            lead = figures.beside(best, floor.name)[horizons.index(one.horizon)]
+            rows.append(
+                (
+                    *(words.moment(at_ns) for at_ns in judged.span_ns),
+                    str(one.horizon),
+                    best,
+                    f"{one.macro_f1:.3f}",
+                    floor.name.replace("_", " "),
+                    f"{floor.macro_f1:.3f}",
+                    f"{lead.low:+.3f} to {lead.high:+.3f}",
+                )
+            )
+    columns = ("judged from, UTC", "to", "ahead", "best", "macro F1", "best rule", "its macro F1", "better by, 95%")
+    told = "Each learned, chose and was judged on rows before those that judge the next one; the last is the one above."
+    return together([note(told), table("Walked forward", columns, rows, texts=(1, 3, 5, 7))])
 
 
 def _figures_row(one: Figures) -> tuple[object, ...]:

@@ -53,7 +53,7 @@ def test_what_is_served_is_what_was_judged(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.record.mixture.chances(scores), said.chances, atol=1e-5)
     assert (model.record.mixture.decisions(scores) == said.classes).mean() > 0.999
     assert [(one.name, one.seeds) for one in model.record.members] == [("gru", (0, 1)), ("lstm", (0,))]
-    assert model.record.figure_at(2).macro_f1 == report.figures_of("ensemble")[0].macro_f1
+    assert model.record.figure_at(2).macro_f1 == report.selection.report.of("ensemble")[0].macro_f1
 
 
 def test_without_a_name_each_has_its_own(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msray.labels import next_mean_over_mid
 from msray.models.classes import NO_LABEL
 from msray.training.config import LabelConfig
 from msray.training.labels import changes, classes, fit_thresholds
-from msray.training.parts import by_day, by_share, purged
+from msray.training.parts import by_share, purged
 from tests.training.made import CONFIG, some_rows
 
 
@@ -56,15 +56,6 @@ def test_a_label_that_looks_behind_its_part_is_dropped(cut: int, embargo: int) -
     for row, column in np.ndindex(kept.shape):
         is_kept = embargo <= row < cut and found.end_row[row, column] < cut
         assert kept[row, column] == (labels[row, column] if is_kept else NO_LABEL)
-
-
-def test_days_are_walked_forward() -> None:
-    first, second = by_day([5, 6, 7, 8])
-
-    assert (first.train, first.valid, first.test) == ((0, 5), (5, 11), (11, 18))
-    assert (second.train, second.valid, second.test) == ((0, 11), (11, 18), (18, 26))
-    with pytest.raises(UsageError, match="3 or more"):
-        by_day([5, 6])
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.1), (1.0, 0.0, 0.0), (0.5, 0.6, -0.1)])

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from msray.errors import UsageError
 from msray.training.config import PartsConfig
-from msray.training.fit import pose
-from msray.training.parts import Parts, in_parts
+from msray.training.fit import pose, pose_walked
+from msray.training.parts import Parts, in_parts, walked
 from msray.training.rows import TrainingRows
 from tests.training.made import TRAINED, known_rows, some_rows
 
@@ -73,12 +73,48 @@ def test_of_a_share_the_last_rows_of_each_instrument_are_learned_from() -> None:
     )
 
 
+def test_walking_forward_each_judgement_ends_where_the_next_begins_to_judge() -> None:
+    rows = at_seconds(some_rows(100, starts=(0, 40)), 0, 1)
+
+    last, middle, first = walked([rows], PartsConfig(shares=(0.6, 0.2, 0.2), judgements=3))
+
+    parts = [in_parts(some, config)[1] for some, config in (last, middle, first)]
+    assert parts[0] == Parts(train=(0, 60), valid=(60, 80), test=(80, 100))
+    assert parts[1] == Parts(train=(0, 40), valid=(40, 60), test=(60, 80))
+    assert parts[2] == Parts(train=(0, 20), valid=(20, 40), test=(40, 60))
+    assert [len(some[0]) for some, _ in (last, middle, first)] == [100, 80, 60]
+    assert first[0][0].starts.tolist() == [0, 40]
+
+
+def test_several_instruments_walk_at_the_same_times() -> None:
+    slow, fast = at_seconds(some_rows(50, starts=(0,)), 0, 2), at_seconds(some_rows(100, starts=(0,)), 0, 1)
+
+    _, (some, config) = walked([slow, fast], PartsConfig(judgements=2))
+
+    whole, parts = in_parts(some, config)
+    assert [int(one.event_ns.max()) // SECOND for one in some] == [78, 79]
+    times = whole.event_ns[slice(*parts.test)] // SECOND
+    assert (int(times.min()), int(times.max())) == (60, 79)
+
+
+def test_what_an_earlier_judgement_learns_knows_nothing_of_later_rows() -> None:
+    rows, words = known_rows(), TRAINED.model_copy(update={"parts": PartsConfig(judgements=2)})
+    later = dataclasses.replace(rows, mid=np.where(np.arange(len(rows)) < 960, rows.mid, 20_000))
+
+    (_, known), (_, other) = pose_walked(words, [rows]), pose_walked(words, [later])
+
+    assert known.thresholds == other.thresholds
+    np.testing.assert_array_equal(known.labels, other.labels)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ({"shares": (0.5, 0.5, 0.0)}, "shares must be positive and sum to 1"),
         ({"train_until": "2025-06-05"}, "must be given together"),
         ({"train_until": "2025-06-05", "valid_until": "2025-06-04"}, "must be before valid_until"),
+        ({"judgements": 4}, r"judgements must be at most 3 with shares \(0.6, 0.2, 0.2\), got 4"),
+        ({"judgements": 2, "train_until": "2025-06-05", "valid_until": "2025-06-06"}, "judgements must be 1"),
     ],
 )
 def test_parts_that_cannot_be_are_refused(words: dict[str, object], said: str) -> None:

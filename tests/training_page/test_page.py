@@ -47,7 +47,7 @@ def test_what_sets_promised_is_shown_beside_what_came() -> None:
         came = held[known, column][np.arange(known.sum()), truth[known, column]].mean()
         assert (one.promised, one.came, one.rows) == (0.9, came, known.sum())
         assert one.classes == held[known, column].sum(axis=1).mean()
-        assert one.rows == report.figures_of(best)[column].rows
+        assert one.rows == report.selection.report.of(best)[column].rows
         assert f"{one.horizon} rows ahead90.0%{one.came:.1%}{one.classes:.2f}" in text.replace(" %", "%")
     assert report.as_dict()["covered"][best][0]["came"] == report.selection.covered[best][0].came
 

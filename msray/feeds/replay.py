@@ -1,6 +1,6 @@
 """Replay: what was recorded, through the pipeline that runs live, as fast as it goes or at a chosen speed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -113,6 +113,10 @@ class RecordingReplay:
         self.instruments = tuple(group.instrument for group in self.groups)
         self.files = tuple(file for group in self.groups for file in group.files)
         self.total_bytes = sum(group.total_bytes for group in self.groups)
+
+    def only(self, names: Collection[str]) -> "RecordingReplay":
+        """The recordings of some instruments."""
+        return RecordingReplay(Recordings([one for one in self.groups if one.instrument.id in names], self.ignored))
 
     @property
     def bytes_read(self) -> int:

@@ -56,7 +56,7 @@ def join(address: str = "auto") -> None:
     UnavailableError
         If there is none.
     """
-    if ray.is_initialized():
+    if is_joined():
         return
     try:
         _knock(address)
@@ -65,6 +65,11 @@ def join(address: str = "auto") -> None:
         raise UnavailableError(
             f"no Ray cluster at {address}: {str(error).splitlines()[0]}", hint="msray live starts one"
         ) from error
+
+
+def is_joined() -> bool:
+    """Whether this process is in a cluster."""
+    return bool(ray.is_initialized())
 
 
 def _knock(address: str) -> None:

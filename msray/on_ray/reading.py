@@ -1,0 +1,99 @@
+"""Rows to learn from, read side by side with Ray Data: of many recordings, wherever the cluster has room.
+
+An instrument is one task: its rows depend on no other's. What a task has read it writes as arrays into a folder that
+all nodes see, and what trains looks at them there. A raw log, whose order is that of all its instruments, is one
+task.
+"""
+
+import pickle
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msray.errors import MsrayError
+from msray.feeds.replay import RecordingReplay, Replay, open_replay
+from msray.feeds.training_rows import read_training_rows
+from msray.on_ray.side_by_side import need_cluster
+from msray.store.kept_rows import look_at_rows, write_rows
+from msray.training.rows import TrainingRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read, and where to.
+
+    Attributes
+    ----------
+    paths, venue
+        Of the recordings, as :func:`~msray.feeds.replay.open_replay` takes them; all nodes see them.
+    features, until_ns
+        See :func:`~msray.feeds.training_rows.read_training_rows`.
+    folder
+        Where rows are written; all nodes see it. It is not taken away here.
+    """
+
+    paths: tuple[Path, ...]
+    venue: str | None
+    features: tuple[str, ...]
+    until_ns: int | None
+    folder: Path
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Read some instruments: where the rows of each lie, and what could not be read; or why nothing could."""
+        try:
+            replay = open_replay(self.paths, venue=self.venue)
+            if isinstance(replay, RecordingReplay):
+                replay = replay.only(row["instruments"])
+            found = read_training_rows(replay, self.features, until_ns=self.until_ns)
+            # Of a task that was begun twice, nothing of the first time is in the way.
+            places = {name: self.folder / f"{number}-{secrets.token_hex(8)}" for number, name in enumerate(found)}
+            for name, rows in found.items():
+                write_rows(places[name], rows)
+        except MsrayError as error:
+            return {"read": pickle.dumps(error)}
+        return {"read": pickle.dumps((places, replay.problems))}
+
+
+def read_rows_on_ray(
+    reading: Reading, opened: Replay, told: Callable[[int], None] = lambda _: None
+) -> tuple[dict[str, TrainingRows], list[str]]:
+    """Read recordings on the cluster that was joined.
+
+    Parameters
+    ----------
+    reading
+        What is read.
+    opened
+        The same, opened here: it tells whose recordings they are.
+    told
+        Is told of each instrument, or of several at once, when they have been read: how many.
+
+    Returns
+    -------
+    tuple
+        Rows by instrument id, in the order of the replay, mapped into memory; and what could not be read.
+
+    Raises
+    ------
+    UnavailableError
+        If no cluster has been joined, or a folder cannot be written.
+    """
+    need_cluster("reading")
+    import ray.data
+
+    names = [instrument.id for instrument in opened.instruments]
+    parts: Sequence[list[str]] = [[name] for name in names] if isinstance(opened, RecordingReplay) else [names]
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    work = ray.data.from_items([{"instruments": some} for some in parts], override_num_blocks=len(parts))
+    places: dict[str, Path] = {}
+    problems: list[str] = []
+    for row in work.map(reading, num_cpus=1).iter_rows():
+        read = pickle.loads(row["read"])  # our own task wrote it
+        if isinstance(read, MsrayError):
+            raise read
+        places |= read[0]
+        problems += read[1]
+        told(len(read[0]))
+    return {name: look_at_rows(places[name]) for name in names}, problems

@@ -11,7 +11,7 @@ from msray.cli.cluster import cluster_for
 from msray.cli.models import compared, show_compared
 from msray.cli.output import Output
 from msray.cli.taped import time_of
-from msray.cli.training_rows import read_rows
+from msray.cli.training_rows import read_rows_to_train
 from msray.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ def train(  # noqa: PLR0913 (a flag each)
         registry.versions(registered)  # refuses what is no name before anything is trained
     opened = open_replay(paths, venue=venue)
     start = cluster_for(context, settings, address)
-    rows = read_rows(out, opened, words.columns, time_of(until))
-    start(store_bytes(rows))
+    rows, problems = read_rows_to_train(
+        context, opened, words.columns, time_of(until), paths=paths, venue=venue, folder=where / TRAININGS
+    )
+    start(store_bytes(rows, words.parts.judgements))
     trainer = TrainingOrchestrator(where / TRAININGS)
     report = _train(out, trainer, words, rows)
     now_ns = SystemClock().now_ns()
@@ -86,13 +88,13 @@ def train(  # noqa: PLR0913 (a flag each)
     published = {judged_as: f"{one.name}:{one.version}" for judged_as, one in records.items()}
     made_of = {"files": sorted(file.name for file in opened.files), "until": until, "models": published}
     folder = write_trained(where, report, page, run_id=run_id, settings=said, made_of=made_of)
-    trainer.forget(words, report.problem)
-    out.data({"run_folder": folder, "models_dir": registry.folder, **made_of, **figures, "problems": opened.problems})
+    trainer.forget(report)
+    out.data({"run_folder": folder, "models_dir": registry.folder, **made_of, **figures, "problems": problems})
     show_compared(out, list(compared(list(records.values()))))
     out.line(report.verdict)
     out.note(f"in {registry.folder}: {', '.join(published.values())}; `msray models promote` lets one serve")
     out.note(f"{folder / 'report.html'}")
-    for problem in opened.problems:
+    for problem in problems:
         out.note(problem)
 
 
@@ -137,7 +139,7 @@ def _model(said: "TrainConfig", name: str) -> "ModelConfig":
 def _train(
     out: Output, trainer: "TrainingOrchestrator", words: "TrainConfig", rows: "dict[str, TrainingRows]"
 ) -> "TrainReport":
-    total = sum(one.training.epochs * one.seeds for one in words.models)
+    total = words.parts.judgements * sum(one.training.epochs * one.seeds for one in words.models)
     with out.progress("train", total, "epochs") as advance:
 
         def told(job: "Job", epoch: "Epoch") -> None:
@@ -150,8 +152,8 @@ def _train(
             raise
 
 
-def store_bytes(rows: "dict[str, TrainingRows]") -> int:
+def store_bytes(rows: "dict[str, TrainingRows]", judgements: int = 1) -> int:
     """Of the memory that the processes of a cluster of its own share."""
     from msray.on_ray.session import STORE_BYTES
 
-    return STORE_BYTES + 4 * sum(one.values.nbytes + one.mid.nbytes for one in rows.values())
+    return STORE_BYTES + (3 + judgements) * sum(one.values.nbytes + one.mid.nbytes for one in rows.values())

@@ -9,8 +9,8 @@ import typer
 from msray.cli.cluster import cluster_for
 from msray.cli.output import Output
 from msray.cli.taped import time_of
-from msray.cli.train import asked, store_bytes
-from msray.cli.training_rows import read_rows
+from msray.cli.train import TRAININGS, asked, store_bytes
+from msray.cli.training_rows import read_rows_to_train
 from msray.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def tune_model(  # noqa: PLR0913 (a flag each)
     space, where = model_space(model, how.space), runs or settings.runs_dir
     opened = open_replay(paths, venue=venue)
     start = cluster_for(context, settings, address)
-    rows = read_rows(out, opened, words.columns, time_of(until))
+    rows, problems = read_rows_to_train(
+        context, opened, words.columns, time_of(until), paths=paths, venue=venue, folder=where / TRAININGS
+    )
     problem = pose(words, list(rows.values()), share=how.share)
     recorded = recorded_of(rows)
     run_id = new_run_id(SystemClock().now_ns(), recorded.digest)
@@ -84,10 +86,10 @@ def tune_model(  # noqa: PLR0913 (a flag each)
         train=settings.train,
         metrics=metrics,
     )
-    out.data({"run_folder": folder, **metrics, "problems": opened.problems})
+    out.data({"run_folder": folder, **metrics, "problems": problems})
     _show(out, found, space, earlier=log.earlier)
     out.note(f"{folder / 'config.yaml'}: for --config of train")
-    for problem_told in opened.problems:
+    for problem_told in problems:
         out.note(problem_told)
 
 

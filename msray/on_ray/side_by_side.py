@@ -9,6 +9,8 @@ from msray.errors import UnavailableError
 
 RETRIES = 1
 """So often is a task given to another worker when its own dies."""
+SHARE_OF_GPU = 0.25
+"""What a training takes of one, if the cluster has any: its networks are small."""
 
 
 def as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Generator[tuple[int, Any]]:
@@ -50,8 +52,17 @@ def as_they_end(work: Any, shared: Any, parts: Sequence[Any]) -> Generator[tuple
 
 def cpus() -> float:
     """Of the whole cluster, which may grow meanwhile."""
+    return _total().get("CPU", 1.0)
+
+
+def share_of_gpu() -> float:
+    """What a training is to take of one; none where the cluster has none."""
+    return SHARE_OF_GPU if _total().get("GPU", 0.0) > 0 else 0.0
+
+
+def _total() -> dict[str, float]:
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return total.get("CPU", 1.0)
+    return total
 
 
 def need_cluster(what: str) -> None:

@@ -5,16 +5,17 @@ whose worker dies, or a whole training that was interrupted, goes on from there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from msray.on_ray.calls import answer_now
-from msray.on_ray.side_by_side import need_cluster
+from msray.on_ray.side_by_side import need_cluster, share_of_gpu
 from msray.store.trainings import TrainingFolder, problem_digest
 from msray.training.config import TrainConfig
-from msray.training.fit import Problem, pose
+from msray.training.fit import Problem, pose_walked
 from msray.training.jobs import Job, Trained, make_jobs, use_one_thread
 from msray.training.loop import Epoch
 from msray.training.report import TrainReport, make_report
@@ -24,8 +25,6 @@ RETRIES = 3
 """So often does a training go on with another worker when its own dies."""
 ASKED_S = 0.5
 """How often it is asked what epochs have ended."""
-SHARE_OF_GPU = 0.25
-"""What a training takes of one, if the cluster has any: its networks are small."""
 
 Told = Callable[[Job, Epoch], None]
 
@@ -72,39 +71,66 @@ class TrainingOrchestrator:
         UnavailableError
             If no cluster has been joined, or the workers of one training died again and again.
         """
-        problem = pose(config, list(rows.values()))
-        kept = TrainingFolder(self.folder, problem_digest(problem))
-        return make_report(config, list(rows), problem, run_on_ray(problem, make_jobs(config), kept, told))
+        problems = pose_walked(config, list(rows.values()))
+        jobs = make_jobs(config)
+        works = [Work(problem, job, self._kept(problem)) for problem in problems for job in jobs]
+        trained = run_on_ray(works, told)
+        each = [trained[at : at + len(jobs)] for at in range(0, len(trained), len(jobs))]
+        earlier = reversed(list(zip(problems[1:], each[1:], strict=True)))
+        return make_report(config, list(rows), problems[0], each[0], earlier)
 
-    def forget(self, config: TrainConfig, problem: Problem) -> None:
+    def forget(self, report: TrainReport) -> None:
         """Take away what was kept of trainings that are done."""
-        kept = TrainingFolder(self.folder, problem_digest(problem))
-        for job in make_jobs(config):
-            kept.forget(job)
+        for problem in (report.problem, *(one.problem for one in report.earlier)):
+            for job in make_jobs(report.config):
+                self._kept(problem).forget(job)
+
+    def _kept(self, problem: Problem) -> TrainingFolder:
+        return TrainingFolder(self.folder, problem_digest(problem))
 
 
-def run_on_ray(problem: Problem, jobs: Sequence[Job], kept: TrainingFolder, told: Told) -> list[Trained]:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A training, and what it learns from.
+
+    Attributes
+    ----------
+    problem, job
+        See :func:`~msray.training.jobs.run_job`.
+    kept
+        Where it is kept.
+    """
+
+    problem: Problem
+    job: Job
+    kept: TrainingFolder
+
+
+def run_on_ray(works: Sequence[Work], told: Told) -> list[Trained]:
     """Run trainings side by side; what each came to, in their order. See :class:`TrainingOrchestrator`."""
     need_cluster("training")
-    for job in jobs:
-        for epoch in kept.begun(job):
-            told(job, epoch)
-    put, ears = ray.put((problem, kept)), _ears.remote()
-    work = _train.options(num_gpus=SHARE_OF_GPU if has_gpu() else 0)
-    running = {work.remote(put, job, number, ears): number for number, job in enumerate(jobs)}
+    for one in works:
+        for epoch in one.kept.begun(one.job):
+            told(one.job, epoch)
+    problems = {id(one.problem): one.problem for one in works}
+    put, ears = {which: ray.put(problem) for which, problem in problems.items()}, _ears.remote()
+    work = _train.options(num_gpus=share_of_gpu())
+    running = {
+        work.remote(put[id(one.problem)], one.kept, one.job, number, ears): number for number, one in enumerate(works)
+    }
     found: dict[int, Trained] = {}
     try:
         while running:
             ended, _ = ray.wait(list(running), num_returns=len(running), timeout=ASKED_S)
             for number, epoch in answer_now(ears.take.remote()):
-                told(jobs[number], epoch)
+                told(works[number].job, epoch)
             for task in ended:
                 found[running[task]] = answer_now(task, None)
                 del running[task]
     finally:
         for task in running:
             ray.cancel(task, force=True)  # in the middle of an epoch nothing listens
-    return [found[number] for number in range(len(jobs))]
+    return [found[number] for number in range(len(works))]
 
 
 class _Ears:
@@ -123,16 +149,9 @@ class _Ears:
         return heard
 
 
-def _train_one(shared: tuple[Problem, TrainingFolder], job: Job, number: int, ears: Any) -> Trained:
+def _train_one(problem: Problem, kept: TrainingFolder, job: Job, number: int, ears: Any) -> Trained:
     use_one_thread()
-    problem, kept = shared
     return kept.run(problem, job, lambda epoch: ears.hear.remote(number, epoch))
-
-
-def has_gpu() -> bool:
-    """Whether the cluster has any."""
-    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return total.get("GPU", 0.0) > 0
 
 
 _ears: Any = ray.remote(num_cpus=0)(_Ears)

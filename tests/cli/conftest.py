@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,3 +62,18 @@ def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
         return Said(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="package")
+def _head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from msray.on_ray import head
+
+    folder = tmp_path_factory.mktemp("head")
+    yield head.start_head(folder).address
+    head.stop_head(folder)
+
+
+@pytest.fixture
+def on_cluster(_head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands join a cluster that these tests share: to start one each time takes longer than most of their work."""
+    monkeypatch.setenv("RAY_ADDRESS", _head)

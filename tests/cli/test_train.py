@@ -88,6 +88,7 @@ def test_settings_load_no_torch_and_compile_nothing() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
+@pytest.mark.usefixtures("on_cluster")
 @pytest.mark.ray
 @pytest.mark.timeout(200)
 def test_from_a_recording_to_models_in_the_registry(msray: Msray, recording: Path) -> None:

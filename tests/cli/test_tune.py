@@ -114,6 +114,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_search(msray: Msray,
     assert (said.code, "cannot write runs" in said.err) == (2, True)
 
 
+@pytest.mark.usefixtures("on_cluster")
 @pytest.mark.ray
 @pytest.mark.timeout(200)
 def test_a_search_leaves_a_configuration_and_counts_from_then_on(msray: Msray, recording: Path) -> None:

@@ -45,6 +45,7 @@ def test_what_cannot_be_is_said_in_a_line(msray: Msray, recording: Path, words: 
     assert (said.code, says in said.err) == (2, True), said.err
 
 
+@pytest.mark.usefixtures("on_cluster")
 @pytest.mark.ray
 @pytest.mark.timeout(300)
 def test_a_search_leaves_a_configuration_to_train_by_and_goes_on(msray: Msray, recording: Path) -> None:

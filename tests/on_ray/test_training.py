@@ -44,7 +44,7 @@ def test_side_by_side_they_come_to_the_same_as_one_after_the_other(tmp_path: Pat
     np.testing.assert_array_equal(report.trained[1].test, a_report().trained[1].test)
     assert set(heard) <= {(one.key, epoch.number) for one in report.trained for epoch in one.history}
     assert len(list(tmp_path.iterdir())) == 3
-    TrainingOrchestrator(tmp_path).forget(TRAINED, report.problem)
+    TrainingOrchestrator(tmp_path).forget(report)
     assert list(tmp_path.iterdir()) == []
 
 

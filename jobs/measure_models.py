@@ -14,26 +14,23 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from figures import Figure, arguments, report
 from known_ceiling import make_known
+from model_sets import posed, rows_of
 
 from msray.features import BOOK_COLUMNS
-from msray.feeds.replay import open_replay
-from msray.feeds.training_rows import read_training_rows
 from msray.models.classes import DOWN, NO_LABEL, UP
 from msray.models.mixture import fit_mixture
 from msray.store.trainings import TrainingFolder, problem_digest
-from msray.training.config import DEFAULT_FEATURES, LabelConfig, ModelConfig, PartsConfig, TrainConfig, TrainingConfig
+from msray.training.config import DEFAULT_FEATURES, LabelConfig, ModelConfig, TrainingConfig
 from msray.training.findings import Finding, look_into
-from msray.training.fit import Problem, make_problem, pose
+from msray.training.fit import Problem, make_problem
 from msray.training.jobs import Job, Trained, blend, use_one_thread
 from msray.training.judging import Difference, Figures, ModelReport, Said, judge
 from msray.training.parts import by_share
-from msray.training.rows import TrainingRows
 from msray.training.selection import Selection, select
 
 WINDOWED = TrainingConfig(learning_rate=1e-3)
@@ -90,9 +87,9 @@ def main() -> int:
 
 
 def _real(name: str, data: Path, options: Options) -> Iterator[Figure]:
-    rows, parts = _rows(name, data)
-    ours = _posed(rows, DEFAULT_FEATURES, parts)
-    book = _posed(rows, BOOK_COLUMNS, parts)
+    rows, parts = rows_of(name, data)
+    ours = posed(rows, DEFAULT_FEATURES, parts)
+    book = posed(rows, BOOK_COLUMNS, parts)
     trained = _trained(ours, PER_STEP, options)
     others = {one.name: _trained(book, [one], options) for one in LITERATURE if one.name in options.beside}
     if options.only:
@@ -229,32 +226,6 @@ def _truth(problem: Problem, which: str) -> tuple[np.ndarray, tuple[int, int]]:
 
 def _side(lean: np.ndarray) -> np.ndarray:
     return np.where(lean > 0, UP, DOWN)
-
-
-def _rows(name: str, data: Path) -> tuple[TrainingRows, PartsConfig]:
-    if name == "shfe":
-        files = [data / "shfe_rb2510_l5" / f"rb_202506{day}.parquet" for day in ("05", "06", "09")]
-        # A trading day begins the evening before, at 21:00 in Shanghai.
-        parts = PartsConfig(
-            train_until=datetime(2025, 6, 5, 12, tzinfo=UTC), valid_until=datetime(2025, 6, 6, 12, tzinfo=UTC)
-        )
-    else:
-        files = [data / "lobster_2012-06-21" / "LOBSTER_SampleFile_GOOG_2012-06-21_10.zip"]
-        parts = PartsConfig()
-    tables = read_training_rows(open_replay(files), DEFAULT_FEATURES)
-    return next(iter(tables.values())), parts
-
-
-def _posed(rows: TrainingRows, features: Sequence[str], parts: PartsConfig) -> Problem:
-    at = [rows.names.index(one) for one in features]
-    table = TrainingRows(
-        names=tuple(features),
-        values=np.ascontiguousarray(rows.values[:, at]),
-        mid=rows.mid,
-        event_ns=rows.event_ns,
-        starts=rows.starts,
-    )
-    return pose(TrainConfig(features=tuple(features), parts=parts), [table])
 
 
 def _trained(problem: Problem, models: Sequence[ModelConfig], options: Options) -> list[Trained]:

@@ -1,6 +1,7 @@
 """``msray train``: networks trained on recordings, judged on their last part, and kept in the registry."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +61,7 @@ def train(  # noqa: PLR0913 (a flag each)
     from msray.store.model_publish import names_for, packages_of, publish
     from msray.store.registry import Registry
     from msray.store.runs import new_run_id
-    from msray.store.trained_runs import write_trained
+    from msray.store.trained_runs import looks_at, write_trained
     from msray.store.trainings import problem_digest
     from msray.training_page.page import train_page
 
@@ -78,6 +79,7 @@ def train(  # noqa: PLR0913 (a flag each)
     start(store_bytes(rows, words.parts.judgements))
     trainer = TrainingOrchestrator(where / TRAININGS)
     report = _train(out, trainer, words, rows)
+    report = replace(report, looks=looks_at(where, report))
     now_ns = SystemClock().now_ns()
     run_id = new_run_id(now_ns, problem_digest(report.problem))
     # Whatever can fail goes before the first version is there: versions never go away.
@@ -92,6 +94,8 @@ def train(  # noqa: PLR0913 (a flag each)
     out.data({"run_folder": folder, "models_dir": registry.folder, **made_of, **figures, "problems": problems})
     show_compared(out, list(compared(list(records.values()))))
     out.line(report.verdict)
+    if report.looks:
+        out.note(f"rows that judge were looked at before, by {report.looks} of the trainings in {where}")
     out.note(f"in {registry.folder}: {', '.join(published.values())}; `msray models promote` lets one serve")
     out.note(f"{folder / 'report.html'}")
     for problem in problems:

@@ -231,7 +231,7 @@ def read_run(folder: Path) -> Run:
     ConfigError
         If a file is missing, damaged or of another version.
     """
-    metrics = _read_json(folder / "metrics.json")
+    metrics = read_json(folder / "metrics.json")
     if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
         raise ConfigError(f"{folder / 'metrics.json'} must be a document of schema {SCHEMA}")
     if missing := sorted(_FIGURES - metrics.keys()):
@@ -254,10 +254,18 @@ def list_runs(folder: Path) -> list[Path]:
 
     Searches and trainings are none.
     """
-    if not folder.is_dir():
-        return []
-    named = (one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir())
-    return sorted(one for one in named if not any((one / other).exists() for other in (TRIALS, CURVES)))
+    return [one for one in _named(folder) if not any((one / other).exists() for other in (TRIALS, CURVES))]
+
+
+def list_trainings(folder: Path) -> list[Path]:
+    """The same of trainings."""
+    return [one for one in _named(folder) if (one / CURVES).exists()]
+
+
+def _named(folder: Path) -> list[Path]:
+    return (
+        sorted(one for one in folder.iterdir() if _ID.fullmatch(one.name) and one.is_dir()) if folder.is_dir() else []
+    )
 
 
 def checked_run_id(run_id: str) -> str:
@@ -317,7 +325,14 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path} must be UTF-8: {error}") from error
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """What is in a file of JSON.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
     try:
         return json.loads(_read(path))
     except (ValueError, RecursionError) as error:

@@ -15,7 +15,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from msray.store.runs import CURVES, checked_run_id, plain_json, whole_folder, write_papers
+from msray.errors import ConfigError
+from msray.store.runs import (
+    CURVES,
+    checked_run_id,
+    list_trainings,
+    plain_json,
+    read_json,
+    whole_folder,
+    write_papers,
+)
 from msray.store.tables import TableWriter
 from msray.training.report import TrainReport
 
@@ -77,6 +86,21 @@ def write_trained(
         with TableWriter(partial / CURVES, _CURVES) as table:
             table.append(_columns(report))
     return target
+
+
+def looks_at(folder: Path, report: TrainReport) -> int:
+    """How many trainings in a folder of runs had looked at some of the rows that judge; what cannot be read is none."""
+    begin_ns, end_ns = report.last.span_ns
+    looks = 0
+    for run in list_trainings(folder):
+        try:
+            metrics = read_json(run / "metrics.json")
+            judged = [(one["begin_ns"], one["end_ns"]) for one in (*metrics["earlier"], metrics["judged"])]
+            is_other = not set(metrics["instruments"]) & set(report.instruments)
+        except (ConfigError, LookupError, TypeError):
+            continue
+        looks += not is_other and any(begin_ns <= last and first <= end_ns for first, last in judged)
+    return looks
 
 
 def _columns(report: TrainReport) -> dict[str, Any]:

@@ -35,13 +35,12 @@ class Judged:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
+        return {**self.when(), "best": self.selection.best, **self.selection.report.as_dict()}
+
+    def when(self) -> dict[str, int]:
+        """When it was judged, for JSON."""
         begin_ns, end_ns = self.span_ns
-        return {
-            "begin_ns": begin_ns,
-            "end_ns": end_ns,
-            "best": self.selection.best,
-            **self.selection.report.as_dict(),
-        }
+        return {"begin_ns": begin_ns, "end_ns": end_ns}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,6 +61,8 @@ class TrainReport:
         Of each model, horizon by horizon, on the rows that judge.
     earlier
         What came before when it was walked forward, the earliest first.
+    looks
+        Trainings that had looked at some of the rows that judge before this one, as far as is known.
     """
 
     config: TrainConfig
@@ -70,6 +71,12 @@ class TrainReport:
     selection: Selection
     findings: Mapping[str, tuple[Finding, ...]]
     earlier: tuple[Judged, ...] = ()
+    looks: int = 0
+
+    @property
+    def last(self) -> Judged:
+        """What was judged last, on the latest rows."""
+        return Judged(problem=self.problem, selection=self.selection)
 
     @property
     def trained(self) -> list[Trained]:
@@ -118,6 +125,8 @@ class TrainReport:
                 {"key": one.key, "parameters": one.parameters, "epochs": len(one.history)} for one in self.trained
             ],
             "findings": {name: [one.as_dict() for one in some] for name, some in self.findings.items()},
+            "judged": self.last.when(),
+            "looks_before": self.looks,
             "earlier": [one.as_dict() for one in self.earlier],
         }
 

@@ -10,7 +10,7 @@ from msray.backtest.page.html import Markup, element, from_user, table, together
 from msray.backtest.page.key import Card, cards
 from msray.backtest.page.shown import figure, note
 from msray.training.judging import Figures
-from msray.training.report import Judged, TrainReport
+from msray.training.report import TrainReport
 from msray.training_page.charts import (
     edge_chart,
     edge_legend,
@@ -88,8 +88,10 @@ def _cards(report: TrainReport) -> Iterator[Card]:
 
 def _figures(report: TrainReport) -> Markup:
     best, judged = report.selection.best, report.selection.report
+    before = f"{words.counted(report.looks, 'training')} had looked at some of them before" if report.looks else ""
     told = (
-        "All were judged on the same rows, which nothing was learned or chosen from. Intervals of 95% come from "
+        f"All were judged on the same rows, which nothing was learned or chosen from{before and f'; {before}'}. "
+        "Who looks often, finds something there too. Intervals of 95% come from "
         "resampled blocks of rows. Directional accuracy: of the rows that moved; of the rows where a direction was "
         "said, with their share."
     )
@@ -107,7 +109,7 @@ def _figures(report: TrainReport) -> Markup:
 
 def _earlier(report: TrainReport) -> Markup:
     rows = []
-    for judged in (*report.earlier, Judged(problem=report.problem, selection=report.selection)):
+    for judged in (*report.earlier, report.last):
         best, figures = judged.selection.best, judged.selection.report
         for one in figures.of(best):
             floor, horizons = figures.best_floor(one.horizon), report.problem.config.horizons

@@ -99,6 +99,7 @@ def test_from_a_recording_to_models_in_the_registry(msray: Msray, recording: Pat
     assert said.document["schema"] == "msray.train/1"
     assert data["models"] == {"gru": "rb-gru:1", "linear": "rb-linear:1", "ensemble": "rb:1"}
     assert data["rows"] == {"train": 899, "valid": 300, "test": 300}
+    assert data["looks_before"] == 0
     folder = Path(data["run_folder"])
     files = {"config.yaml", "metrics.json", "learning_curves.parquet", "report.html"}
     assert {path.name for path in folder.iterdir()} == files
@@ -125,6 +126,7 @@ def test_from_a_recording_to_models_in_the_registry(msray: Msray, recording: Pat
     compared = msray("models", "compare", "rb", "rb-gru")
     told = msray("train", recording, "--config", folder / "config.yaml", *QUICK, "--seeds", "2")
     assert (listed.code, compared.code, told.code) == (0, 0, 0), told.err
+    assert "rows that judge were looked at before, by 1 of the trainings in " in told.err
     assert "in models: gru:1, linear:1, ensemble:1" in told.err.replace(str(Path.cwd()) + "/", "")
     assert registry.record("gru", 1).members[0].seeds == (0, 1)
     assert any(line.startswith("gru:1\t2\t") for line in told.out.splitlines())

@@ -1,10 +1,12 @@
 """What a search costs beside its folds: the same backtests as plain tasks, and through ``HyperparameterOptimizer``.
 
-    python jobs/measure_tuning.py [--json] [--runs 3] [--data FOLDER] [--trials 12] [--only short,long]
+    python jobs/measure_tuning.py [--json] [--runs 3] [--data FOLDER] [--trials 12] [--only short,long,models]
 
 Both play the same sets of parameters on the same folds, on two of Ray's workers that are warm, none is given up early,
-and in turns: what else runs on the machine takes from both. ``short`` is the recording that a search is tried on (four
-minutes of USD-M BTC, folds of milliseconds): nearly all of it is overhead. ``long`` is a day of spot NEXO.
+and in turns: what else runs on the machine takes from both. ``short`` is the recording that a search is tried on
+(four minutes of USD-M BTC, folds of milliseconds): nearly all of it is overhead. ``long`` is a day of spot NEXO.
+``models`` is another search, once, and not in turns: how many GRUs are tried in half an hour on a quarter of a day of
+Shanghai's rebar future, poor ones given up early, as `msray tune --target model` does it.
 """
 
 import os
@@ -18,6 +20,7 @@ os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray's spelling)
 
 from chains import FILES
 from figures import Figure, arguments, report
+from model_sets import SETS, posed, rows_of
 
 from msray.backtest import STRATEGIES, BacktestConfig
 from msray.feeds.replay import open_replay
@@ -26,9 +29,12 @@ from msray.on_ray import session
 from msray.on_ray.backtests import store_bytes_for
 from msray.on_ray.calls import answer_now
 from msray.on_ray.tuned_backtests import BacktestFolds
+from msray.on_ray.tuned_models import search_models
 from msray.on_ray.tuning import HyperparameterOptimizer
 from msray.prediction import CalibrationConfig, DetectionConfig
-from msray.tuning import Assumed, Axis, Parameters, Plan, TuneConfig
+from msray.training.config import DEFAULT_FEATURES, ModelConfig
+from msray.tuning import Assumed, Axis, Parameters, Plan, Trial, TuneConfig
+from msray.tuning.models import ModelTuneConfig, model_space
 
 MARKETS = {
     "short": (
@@ -49,10 +55,13 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.set_defaults(runs=3)
     parser.add_argument("--trials", type=int, default=12, help="sets of parameters")
-    parser.add_argument("--only", default=",".join(MARKETS), help="markets, comma-separated")
+    parser.add_argument("--only", default=",".join([*MARKETS, "models"]), help="which, comma-separated")
     options = parser.parse_args()
     figures = []
     for name in options.only.split(","):
+        if name == "models":
+            figures += _models(options.data, options.trials)
+            continue
         market, words = MARKETS[name]
         paths = [options.data / file for file in FILES[market]]
         if not all(path.exists() for path in paths):
@@ -87,6 +96,38 @@ def _measured(market: str, paths: Sequence[Path], words: DetectionConfig, trials
         Figure(name=f"{market}: overhead, a trial", value=round((search - plain) / trials, 3), unit="s", how=told),
         Figure(name=f"{market}: search / plain tasks", value=round(search / plain, 2), unit="x", how=told),
     ]
+
+
+class _Nowhere:
+    """Keeps no trials: see :class:`~msray.store.model_search_log.ModelSearchLog`."""
+
+    def keep(self, trial: Trial) -> None:
+        """Not at all."""
+
+    def go_on(self, known: Sequence[Trial]) -> None:
+        """From nothing."""
+
+
+def _models(data: Path, trials: int) -> list[Figure]:
+    rows, parts = rows_of("shfe", data)
+    how, model = ModelTuneConfig(trials=trials), ModelConfig(name="gru")
+    problem = posed(rows, DEFAULT_FEATURES, parts, share=how.share)
+    session.start_local(cpus=CPUS, store_bytes=session.STORE_BYTES + 4 * rows.values.nbytes)
+    began = time.perf_counter()
+    try:
+        found = search_models(problem, model, how, model_space(model, {}), _Nowhere(), keep=lambda _: None)
+    finally:
+        session.leave()
+    seconds = time.perf_counter() - began
+    whole = sum(trial.state == "whole" for trial in found.search.trials)
+    learned = problem.parts.train[1] - problem.parts.train[0]
+    surprise = f"least surprise {-found.search.best.score:.4f}, as it was {-found.unchanged.score:.4f}"
+    told = (
+        f"{SETS['shfe']}; {learned} rows learned from, {how.epochs} epochs at most, {trials} trials in "
+        f"{seconds:.0f} s, {whole} of them whole, {CPUS} workers, with all that starts first; {surprise}"
+    )
+    rate = round(1800 * trials / seconds)
+    return [Figure(name="GRUs tried in 30 minutes", value=rate, unit="trials", how=told, op=">=", goal=200)]
 
 
 def _side_by_side(folds: BacktestFolds, tried: Sequence[Parameters]) -> None:

@@ -34,8 +34,8 @@ def rows_of(name: str, data: Path) -> tuple[TrainingRows, PartsConfig]:
     return _recorded(files), PartsConfig(train_until=ends[0], valid_until=ends[1])
 
 
-def posed(rows: TrainingRows, features: Sequence[str], parts: PartsConfig) -> Problem:
-    """What is to be learned from some of their features."""
+def posed(rows: TrainingRows, features: Sequence[str], parts: PartsConfig, *, share: float = 1.0) -> Problem:
+    """What is to be learned from some of their features, of all rows to learn from or the last share of them."""
     at = [rows.names.index(one) for one in features]
     table = TrainingRows(
         names=tuple(features),
@@ -44,7 +44,7 @@ def posed(rows: TrainingRows, features: Sequence[str], parts: PartsConfig) -> Pr
         event_ns=rows.event_ns,
         starts=rows.starts,
     )
-    return pose(TrainConfig(features=tuple(features), parts=parts), [table])
+    return pose(TrainConfig(features=tuple(features), parts=parts), [table], share=share)
 
 
 def _recorded(files: Sequence[Path]) -> TrainingRows:

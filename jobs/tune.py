@@ -1,17 +1,15 @@
 """``msray tune`` inside a Ray job.
 
-    ray job submit --working-dir . -- python jobs/tune.py /data/btcusdt.gz --config configs/tune.yaml
+    ray job submit --working-dir . -- python jobs/tune.py /data/btc.gz --runs /shared/runs --config configs/tune.yaml
 
-It takes the words of ``msray tune`` and searches on the cluster that runs the job. Recordings are read where the job's
-driver runs: name them, and the folder of runs, as that machine does.
+It takes the words of ``msray tune`` and searches on the cluster that runs the job. For a search of a model, recordings
+of several instruments are read side by side: they and the folder of runs must be the same on all nodes. That folder
+lies outside of the job's working copy, which goes away with the job and is another one for the next.
 """
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from msray.cli.app import main
+from lasting import run
 
 if __name__ == "__main__":
-    sys.exit(main(["tune", *sys.argv[1:]]))
+    sys.exit(run("tune", sys.argv[1:], {"--runs": lambda settings: settings.runs_dir}))

@@ -63,15 +63,16 @@ class _FilesButClusters(LoadScopeScheduling):
         return _scope(nodeid.partition("::")[0])
 
     def remove_node(self, node: Any) -> str | None:
-        # As it comes, the test that ended a process would be given to the next one too, and end that as well.
-        units = self.assigned_work[node].values()
-        died = next(((unit, name) for unit in units for name, is_done in unit.items() if not is_done), None)
-        if died is None:
-            return super().remove_node(node)
-        unit, name = died
-        unit[name] = True
+        # As it comes, the test that ended a process would be given to the next one too, and end that as well; and files
+        # that are done would be handed out again: a process that gets one has nothing to do, and is never told to end.
+        units = self.assigned_work[node]
+        died = next(((unit, name) for unit in units.values() for name, is_done in unit.items() if not is_done), None)
+        if died is not None:
+            died[0][died[1]] = True
+        for scope in [scope for scope, unit in units.items() if all(unit.values())]:
+            del units[scope]
         super().remove_node(node)
-        return name
+        return died and died[1]
 
 
 @functools.cache

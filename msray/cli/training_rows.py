@@ -72,15 +72,18 @@ def read_rows_to_train(
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        place = Path(context.with_resource(tempfile.TemporaryDirectory(dir=folder, prefix="rows-")))
+        # A task that is still at work when this ends finds no folder any more.
+        place = Path(
+            context.with_resource(tempfile.TemporaryDirectory(dir=folder, prefix="rows-", ignore_cleanup_errors=True))
+        )
     except OSError as error:
         raise UsageError(f"cannot write {folder}: {error.strerror or error}") from error
     reading = Reading(
-        paths=tuple(path.resolve() for path in paths),
+        paths=tuple(path.absolute() for path in paths),
         venue=venue,
         features=tuple(features),
         until_ns=until_ns,
-        folder=place.resolve(),
+        folder=place.absolute(),
     )
     with out.progress("read", len(opened.instruments), "instruments") as advance:
         rows, problems = read_rows_on_ray(reading, opened, advance)

@@ -153,7 +153,7 @@ def _show(out: Output, found: "ModelSearch", space: "SearchSpace", *, earlier: i
         f"{states.count('failed')} failed; {earlier} tried before on the same rows"
     )
     out.line(f"best: {best or 'what you had'}; surprise {-found.chosen.score:.4f}, before {-found.unchanged.score:.4f}")
-    out.line("It was chosen by these rows, among many: what it is worth, msray train says on rows that judge.")
+    out.line("It was chosen by these rows, among many: what it is worth, msray train says on the rows behind them.")
 
 
 def _cells(trial: "Trial") -> tuple[str, ...]:

@@ -24,7 +24,7 @@ async def answer(call: Awaitable[T]) -> T:
     try:
         return await call
     except RayError as error:
-        raise _ours(error) from error
+        raise ours(error) from error
 
 
 def answer_now(call: Any, timeout_s: float | None = 30.0) -> Any:
@@ -42,10 +42,10 @@ def answer_now(call: Any, timeout_s: float | None = 30.0) -> Any:
     except GetTimeoutError as error:
         raise UnavailableError(f"an actor must answer within {timeout_s:g} s, and has not") from error
     except RayError as error:
-        raise _ours(error) from error
+        raise ours(error) from error
 
 
-def _ours(error: RayError) -> Exception:
+def ours(error: RayError) -> Exception:
     """The error inside one of Ray's; what Ray itself has to say means that nobody is there to answer."""
     if isinstance(error, RayTaskError):
         return error.cause if isinstance(error.cause, MsrayError) else error

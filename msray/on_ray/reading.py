@@ -1,10 +1,10 @@
 """Rows to learn from, read side by side with Ray Data: of many recordings, wherever the cluster has room.
 
-An instrument is one task: its rows depend on no other's. What a task has read it writes as arrays into a folder that
-all nodes see, and what trains looks at them there. A raw log, whose order is that of all its instruments, is one
-task.
+An instrument is one task: its rows depend on no other's. They come back as arrays in a folder that all nodes see,
+mapped into memory. A raw log, whose order is that of all its instruments, is one task.
 """
 
+import logging
 import pickle
 import secrets
 from collections.abc import Callable, Sequence
@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ray.exceptions import RayError
+
 from msray.errors import MsrayError
 from msray.feeds.replay import RecordingReplay, Replay, open_replay
 from msray.feeds.training_rows import read_training_rows
+from msray.on_ray.calls import ours
 from msray.on_ray.side_by_side import need_cluster
-from msray.store.kept_rows import look_at_rows, write_rows
+from msray.store.kept_rows import map_rows, write_rows
 from msray.training.rows import TrainingRows
 
 
@@ -78,22 +81,28 @@ def read_rows_on_ray(
     Raises
     ------
     UnavailableError
-        If no cluster has been joined, or a folder cannot be written.
+        If no cluster has been joined, the folder cannot be written, or workers died again and again.
+    UsageError, FeedError
+        If a node does not see the recordings, or cannot read them.
     """
     need_cluster("reading")
     import ray.data
 
     names = [instrument.id for instrument in opened.instruments]
     parts: Sequence[list[str]] = [[name] for name in names] if isinstance(opened, RecordingReplay) else [names]
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every step
     ray.data.DataContext.get_current().enable_progress_bars = False
     work = ray.data.from_items([{"instruments": some} for some in parts], override_num_blocks=len(parts))
     places: dict[str, Path] = {}
     problems: list[str] = []
-    for row in work.map(reading, num_cpus=1).iter_rows():
-        read = pickle.loads(row["read"])  # our own task wrote it
-        if isinstance(read, MsrayError):
-            raise read
-        places |= read[0]
-        problems += read[1]
-        told(len(read[0]))
-    return {name: look_at_rows(places[name]) for name in names}, problems
+    try:
+        for row in work.map(reading, num_cpus=1).iter_rows():
+            read = pickle.loads(row["read"])  # our own task wrote it
+            if isinstance(read, MsrayError):
+                raise read
+            places |= read[0]
+            problems += read[1]
+            told(len(read[0]))
+    except RayError as error:
+        raise ours(error) from error
+    return {name: map_rows(places[name]) for name in names}, problems

@@ -73,7 +73,12 @@ class TrainingOrchestrator:
         """
         problems = pose_walked(config, list(rows.values()))
         jobs = make_jobs(config)
-        works = [Work(problem, job, self._kept(problem)) for problem in problems for job in jobs]
+        kept = [self._kept(problem) for problem in problems]
+        works = [
+            Work(problem=problem, job=job, kept=folder)
+            for problem, folder in zip(problems, kept, strict=True)
+            for job in jobs
+        ]
         trained = run_on_ray(works, told)
         each = [trained[at : at + len(jobs)] for at in range(0, len(trained), len(jobs))]
         earlier = reversed(list(zip(problems[1:], each[1:], strict=True)))
@@ -82,14 +87,15 @@ class TrainingOrchestrator:
     def forget(self, report: TrainReport) -> None:
         """Take away what was kept of trainings that are done."""
         for problem in (report.problem, *(one.problem for one in report.earlier)):
+            kept = self._kept(problem)
             for job in make_jobs(report.config):
-                self._kept(problem).forget(job)
+                kept.forget(job)
 
     def _kept(self, problem: Problem) -> TrainingFolder:
         return TrainingFolder(self.folder, problem_digest(problem))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A training, and what it learns from.
 

@@ -1,4 +1,4 @@
-"""Rows to learn from as files of arrays, looked at where they lie: a machine need not hold those of many days at once.
+"""Rows to learn from as files of arrays: how they come from the tasks that read them to whoever trains.
 
 ::
 
@@ -20,7 +20,7 @@ _NAMES = "names.json"
 
 
 def write_rows(folder: Path, rows: TrainingRows) -> None:
-    """Write them into a folder that is not there yet.
+    """Write them into a new folder, within one that is there.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def write_rows(folder: Path, rows: TrainingRows) -> None:
         If it cannot be written, as on a full disk.
     """
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir()
         for name in _ARRAYS:
             np.save(folder / f"{name}.npy", getattr(rows, name))
         (folder / _NAMES).write_text(json.dumps(rows.names), encoding="utf-8")
@@ -36,7 +36,8 @@ def write_rows(folder: Path, rows: TrainingRows) -> None:
         raise UnavailableError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
-def look_at_rows(folder: Path) -> TrainingRows:
+def map_rows(folder: Path) -> TrainingRows:
     """What :func:`write_rows` wrote, mapped into memory."""
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+    mapped = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+    arrays = {name: np.asarray(array) for name, array in mapped.items()}  # as such, Ray hands them on without a copy
     return TrainingRows(names=tuple(json.loads((folder / _NAMES).read_text(encoding="utf-8"))), **arrays)

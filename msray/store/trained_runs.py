@@ -89,17 +89,20 @@ def write_trained(
 
 
 def looks_at(folder: Path, report: TrainReport) -> int:
-    """How many trainings in a folder of runs had looked at some of the rows that judge; what cannot be read is none."""
-    begin_ns, end_ns = report.last.span_ns
+    """How many trainings in a folder of runs had looked at some of the rows that judge.
+
+    What cannot be read counts for none, and so do trainings of before they told when they judged.
+    """
+    mine = [one.span_ns for one in (*report.earlier, report.last)]
     looks = 0
     for run in list_trainings(folder):
         try:
             metrics = read_json(run / "metrics.json")
-            judged = [(one["begin_ns"], one["end_ns"]) for one in (*metrics["earlier"], metrics["judged"])]
-            is_other = not set(metrics["instruments"]) & set(report.instruments)
+            theirs = [(one["begin_ns"], one["end_ns"]) for one in (*metrics["earlier"], metrics["judged"])]
+            overlaps = any(begin <= last and first <= end for begin, end in mine for first, last in theirs)
+            looks += overlaps and bool(set(metrics["instruments"]) & set(report.instruments))
         except (ConfigError, LookupError, TypeError):
             continue
-        looks += not is_other and any(begin_ns <= last and first <= end_ns for first, last in judged)
     return looks
 
 

@@ -191,8 +191,8 @@ class PartsConfig(_Words):
     valid_until: Annotated[datetime, AfterValidator(_with_zone)] | None = None
     """Exchange time before which later ones choose; those behind it judge."""
     judgements: Annotated[int, Field(ge=1, le=1_000)] = 1
-    """So many times is learned, chosen and judged, walking forward: each time before the last one ends where the one
-    behind it begins to judge. The models of the last one are kept, the others tell how steady such models are."""
+    """Walk-forward folds, each of which ends where the next one begins to judge. The last one's models are kept. What
+    was searched by `msray tune --target model` was chosen by rows that the fold before the last is judged by."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -144,6 +144,10 @@ class ModelReport:
             (one for one in self.figures if one.is_floor and one.horizon == horizon), key=lambda one: one.macro_f1
         )
 
+    def leads(self, name: str) -> list[Difference]:
+        """How much better a model is than the best rule: one a horizon."""
+        return [self.beside(name, self.best_floor(k).name)[number] for number, k in enumerate(self.horizons)]
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {

@@ -50,15 +50,18 @@ def walked(tables: Sequence[TrainingRows], config: PartsConfig) -> list[tuple[li
 
     Each one before ends where the one behind it begins to judge, and chooses and judges on as many rows as that does.
     """
-    times, found = _times(tables), [(list(tables), config)]
-    learn, choose, test = config.shares
-    for steps in range(1, config.judgements):
-        share = 1.0 - steps * test
-        end_ns = times[min(round(len(times) * share), len(times) - 1)] if len(times) else 0
-        ends = [int(np.searchsorted(np.maximum.accumulate(one.event_ns), end_ns)) for one in tables]
-        shares = ((learn - steps * test) / share, choose / share, test / share)
-        cut = [piece_of(one, 0, end) for one, end in zip(tables, ends, strict=True)]
-        found.append((cut, config.model_copy(update={"shares": shares, "judgements": 1})))
+    some, parted = list(tables), config
+    found = [(some, parted)]
+    choose, test = (share * sum(len(one) for one in tables) for share in config.shares[1:])
+    for _ in range(1, config.judgements):
+        _, end_ns = _cuts(_times(some), parted)
+        some = [piece_of(one, 0, int(np.searchsorted(np.maximum.accumulate(one.event_ns), end_ns))) for one in some]
+        rows = sum(len(one) for one in some)
+        if rows <= choose + test:
+            raise UsageError(f"judgements must leave rows to learn from, got {rows} rows for the earliest")
+        shares = (1.0 - (choose + test) / rows, choose / rows, test / rows)
+        parted = config.model_copy(update={"shares": shares, "judgements": 1})
+        found.append((some, parted))
     return found
 
 

@@ -10,13 +10,12 @@ from msray.training.config import TrainConfig
 from msray.training.findings import Finding, look_into
 from msray.training.fit import Problem
 from msray.training.jobs import Trained
-from msray.training.judging import Difference
 from msray.training.selection import Selection, select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judged:
-    """The same models, trained on less and judged on earlier rows.
+    """What was learned from some rows, and judged on those behind them.
 
     Attributes
     ----------
@@ -83,18 +82,10 @@ class TrainReport:
         """All trainings."""
         return [one for blend in self.selection.blends for one in blend.trained]
 
-    def leads(self, name: str) -> list[Difference]:
-        """How much better a model is than the best rule: one a horizon."""
-        judged = self.selection.report
-        return [
-            judged.beside(name, judged.best_floor(horizon).name)[number]
-            for number, horizon in enumerate(self.problem.config.horizons)
-        ]
-
     @property
     def verdict(self) -> str:
         """Which is best, whether it is better than the best rule, and whether its edge pays for the spread."""
-        best, leads = self.selection.best, self.leads(self.selection.best)
+        best, leads = self.selection.best, self.selection.report.leads(self.selection.best)
         shown = [str(one.horizon) for one in leads if one.low > 0]
         rest = [str(one.horizon) for one in leads if one.low <= 0]
         scores = ", ".join(f"{one.macro_f1:.3f}" for one in self.selection.report.of(best))
@@ -120,7 +111,9 @@ class TrainReport:
             "weights": {name: one.weights for name, one in self.selection.mixtures.items() if len(one.members) > 1},
             **self.selection.report.as_dict(),
             "covered": {name: [asdict(one) for one in some] for name, some in self.selection.covered.items()},
-            "leads": {name: [asdict(one) for one in self.leads(name)] for name in self.selection.mixtures},
+            "leads": {
+                name: [asdict(one) for one in self.selection.report.leads(name)] for name in self.selection.mixtures
+            },
             "trainings": [
                 {"key": one.key, "parameters": one.parameters, "epochs": len(one.history)} for one in self.trained
             ],

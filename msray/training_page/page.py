@@ -73,7 +73,7 @@ def _sections(report: TrainReport) -> list[tuple[str, str, Markup]]:
 
 def _cards(report: TrainReport) -> Iterator[Card]:
     best = report.selection.best
-    for one, lead in zip(report.selection.report.of(best)[:4], report.leads(best), strict=False):
+    for one, lead in zip(report.selection.report.of(best)[:4], report.selection.report.leads(best), strict=False):
         floor = report.selection.report.best_floor(one.horizon)
         yield (
             f"Macro F1 of {best}, {one.horizon} rows ahead",
@@ -88,10 +88,10 @@ def _cards(report: TrainReport) -> Iterator[Card]:
 
 def _figures(report: TrainReport) -> Markup:
     best, judged = report.selection.best, report.selection.report
-    before = f"{words.counted(report.looks, 'training')} had looked at some of them before" if report.looks else ""
+    looks = words.counted(report.looks, "training") + " before" if report.looks else "nobody before, as far as is known"
     told = (
-        f"All were judged on the same rows, which nothing was learned or chosen from{before and f'; {before}'}. "
-        "Who looks often, finds something there too. Intervals of 95% come from "
+        "All were judged on the same rows, which nothing was learned or chosen from. Who looks at them often, finds "
+        f"something there too: {looks}. Intervals of 95% come from "
         "resampled blocks of rows. Directional accuracy: of the rows that moved; of the rows where a direction was "
         "said, with their share."
     )
@@ -111,9 +111,8 @@ def _earlier(report: TrainReport) -> Markup:
     rows = []
     for judged in (*report.earlier, report.last):
         best, figures = judged.selection.best, judged.selection.report
-        for one in figures.of(best):
-            floor, horizons = figures.best_floor(one.horizon), report.problem.config.horizons
-            lead = figures.beside(best, floor.name)[horizons.index(one.horizon)]
+        for one, lead in zip(figures.of(best), figures.leads(best), strict=True):
+            floor = figures.best_floor(one.horizon)
             rows.append(
                 (
                     *(words.moment(at_ns) for at_ns in judged.span_ns),

@@ -148,10 +148,16 @@ def test_an_hour_of_a_real_market_is_learned_from(msray: Msray, data_dir: Path) 
 
 
 @pytest.mark.parametrize(
-    ("words", "flag"), [((), "--runs"), (("--runs", "/shared/runs"), "--models"), (("--runs", "runs"), "--runs")]
+    ("job", "words", "flag"),
+    [
+        ("train", (), "--runs"),
+        ("train", ("--runs", "/shared/runs"), "--models"),
+        ("train", ("--runs", "runs"), "--runs"),
+        ("tune", (), "--runs"),
+    ],
 )
-def test_a_job_does_not_write_into_its_working_copy(words: tuple[str, ...], flag: str) -> None:
-    command = [sys.executable, "jobs/train.py", "rb.csv", *words]
+def test_a_job_does_not_write_into_its_working_copy(job: str, words: tuple[str, ...], flag: str) -> None:
+    command = [sys.executable, f"jobs/{job}.py", "rb.csv", *words]
 
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)
 

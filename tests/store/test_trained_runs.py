@@ -37,6 +37,10 @@ def test_earlier_judgements_are_looks_too_and_what_cannot_be_read_is_none(tmp_pa
     report = a_walked_report()
     written(tmp_path, report, "20240808-235416-3fa2c1")
     other = written(tmp_path, report, "20240808-235417-3fa2c1")
-    (other / "metrics.json").write_text("{}")
+    (other / "metrics.json").write_text(
+        (other / "metrics.json").read_text().replace('"begin_ns": ', '"begin_ns": null, "x": ')
+    )
 
     assert looks_at(tmp_path, later(a_report(), -240)) == 1
+    assert looks_at(tmp_path, later(a_report(), 240)) == 0
+    assert looks_at(tmp_path, later(report, 240)) == 1, "its earlier judgement is on the rows of the last one there"

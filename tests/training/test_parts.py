@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from msray.errors import UsageError
@@ -84,6 +86,19 @@ def test_walking_forward_each_judgement_ends_where_the_next_begins_to_judge() ->
     assert parts[2] == Parts(train=(0, 20), valid=(20, 40), test=(40, 60))
     assert [len(some[0]) for some, _ in (last, middle, first)] == [100, 80, 60]
     assert first[0][0].starts.tolist() == [0, 40]
+
+
+@given(count=st.integers(20, 3000), same=st.integers(1, 7), seed=st.integers(0, 9))
+def test_no_row_is_judged_twice_and_none_is_left_out(count: int, same: int, seed: int) -> None:
+    shares = tuple(float(one) for one in np.random.default_rng(seed).dirichlet((6, 2, 1)))
+    assume(shares[0] > 2.1 * shares[2] and min(shares) > 0.05)
+    rows = some_rows(count, starts=(0,))
+    rows = dataclasses.replace(rows, event_ns=np.arange(count, dtype=np.int64) // same)
+
+    folds = [in_parts(*one) for one in walked([rows], PartsConfig(shares=shares, judgements=2))]
+
+    (_, last), (before, first) = folds
+    assert first.test[1] == last.test[0] == len(before)
 
 
 def test_several_instruments_walk_at_the_same_times() -> None:

@@ -2,28 +2,32 @@
 
 numba's own cache asks only whether the *file of the cached function* has changed. A kernel that calls a kernel of
 another file would go on running the other one's old machine code. So the cache folder carries a digest of the source
-of every kernel in the package: change one, and all are compiled anew.
+of every kernel in the package, and of ``msray.market``, whose numbers most of them are compiled with: change one, and
+all are compiled anew. That digest, and not where the package lies, decides: a Ray job, whose working copy is another
+folder each time, runs what was compiled before it.
 
 ``NUMBA_CACHE_DIR`` moves the cache (a Ray node's shared folder, say); the default is ``~/.cache/msray``.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config
+from numba.core.caching import UserProvidedCacheLocator
 
 F = TypeVar("F", bound=Callable[..., Any])
+PACKAGE = Path(__file__).resolve().parent
 
 
 def _kernel_digest() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("kernels*.py")):
+    for path in sorted([*PACKAGE.rglob("kernels*.py"), *PACKAGE.glob("market/*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -40,18 +44,47 @@ def _cache_folder() -> Path:
     return folder
 
 
+class KernelLocator(UserProvidedCacheLocator):
+    """Finds what was compiled of our own files wherever they lie, and of a user's by where they do."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """Within the cache folder."""
+        folder = Path(py_file).resolve().parent
+        if folder.is_relative_to(PACKAGE):
+            return ".".join((PACKAGE.name, *folder.relative_to(PACKAGE).parts))
+        return str(super().get_suitable_cache_subpath(py_file))  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _cached_here() -> Iterator[None]:
+    """A function's place is decided when numba decorates it; that of others' functions stays as it was."""
+    ours = {"CACHE_DIR": str(_FOLDER), "CACHE_LOCATOR_CLASSES": f"{__name__}.{KernelLocator.__name__}"}
+    before = {name: getattr(_settings, name) for name in ours}
+    _set(ours)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(words: dict[str, str]) -> None:
+    for name, value in words.items():
+        setattr(_settings, name, value)
+
+
 def kernel(function: F) -> F:
     """Compile a pure function of arrays and scalars with numba, cached on disk, without the GIL."""
-    _settings.CACHE_DIR = str(_FOLDER)
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    with _cached_here():
+        return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def typed_kernel(signature: Any) -> Callable[[F], F]:
     """As :func:`kernel`, for one signature: what the function is given as a function, it calls by its address."""
 
     def compile_for(function: F) -> F:
-        _settings.CACHE_DIR = str(_FOLDER)
-        return cast(F, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+        with _cached_here():
+            return cast(F, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
 
     return compile_for
 

@@ -1,0 +1,61 @@
+"""What was compiled once is found again: by what it is made of, not by where it lies."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import msray.compiled
+
+KERNELS = """
+from msray.compiled import kernel
+
+@kernel
+def twice(value):
+    return 2 * value
+"""
+ASKS = "from {module} import twice; twice(3); print(*map(sum, (s.values() for s in twice.stats[1:])))"
+
+
+def copied(folder: Path, kernels: str = KERNELS) -> Path:
+    package = folder / "msray"
+    (package / "market").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(msray.compiled.__file__, package)
+    (package / "kernels.py").write_text(kernels)
+    (package / "market" / "__init__.py").write_text("TICK = 1")
+    (folder / "mine.py").write_text(kernels)
+    return folder
+
+
+def hits_and_misses(folder: Path, module: str = "msray.kernels") -> str:
+    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder.parent / "cache")}
+    command = [sys.executable, "-c", ASKS.format(module=module)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=folder)
+    return done.stdout.strip()
+
+
+def test_another_copy_of_the_package_runs_what_was_compiled_before(tmp_path: Path) -> None:
+    assert hits_and_misses(copied(tmp_path / "one")) == "0 1"
+    assert hits_and_misses(copied(tmp_path / "two")) == "1 0"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("kernels.py", KERNELS.replace("2 *", "3 *")), ("market/__init__.py", "TICK = 2")]
+)
+def test_another_source_is_compiled_anew(tmp_path: Path, file: str, text: str) -> None:
+    hits_and_misses(copied(tmp_path / "one"))
+    (copied(tmp_path / "two") / "msray" / file).write_text(text)
+
+    assert hits_and_misses(tmp_path / "two") == "0 1"
+
+
+def test_a_file_of_the_users_own_is_known_by_its_place(tmp_path: Path) -> None:
+    one, two = copied(tmp_path / "one"), copied(tmp_path / "two", KERNELS.replace("2 *", "3 *"))
+
+    assert hits_and_misses(one, "mine") == "0 1"
+    assert hits_and_misses(one, "mine") == "1 0"
+    assert hits_and_misses(two, "mine") == "0 1"

@@ -53,14 +53,7 @@ def write_tuned_model(
     Returns
     -------
     Path
-        The run's folder.
-
-    Raises
-    ------
-    UsageError
-        If there is such a run already, or the folder cannot be made.
-    UnavailableError
-        If it cannot be written, as on a full disk; then nothing of it is left.
+        The run's folder. It raises what :func:`~msray.store.runs.write_run` raises.
     """
     target = folder / checked_run_id(run_id)
     named = [one.name for one in train.models]

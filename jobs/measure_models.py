@@ -36,8 +36,8 @@ from msray.training.selection import Selection, select
 
 WINDOWED = TrainingConfig(learning_rate=1e-3)
 LARGE = TrainingConfig(learning_rate=1e-3, epochs=8, patience=3, stride=8, windows=64)
-"""Not every window is learned from: all of them would take hours for each seed. With 256 windows in a step DeepLOB takes
-so few steps that it learns nothing."""
+"""Not every window is learned from: all of them would take hours for each seed. With 256 windows in a step DeepLOB
+takes so few steps that it learns nothing."""
 LARGER = LARGE.model_copy(update={"stride": 32, "windows": 32})
 PER_STEP = (ModelConfig(name="gru"), ModelConfig(name="tcn"))
 LITERATURE = (

@@ -5,7 +5,6 @@ mapped into memory. A raw log, whose order is that of all its instruments, is on
 """
 
 import logging
-import pickle
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,8 +54,16 @@ class Reading:
             for name, rows in found.items():
                 write_rows(places[name], rows)
         except MsrayError as error:
-            return {"read": pickle.dumps(error)}
-        return {"read": pickle.dumps((places, replay.problems))}
+            return {"read": error}
+        return {"read": _Read(places, replay.problems)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Where the rows of each instrument lie, and what could not be read."""
+
+    places: dict[str, Path]
+    problems: list[str]
 
 
 def read_rows_on_ray(
@@ -97,12 +104,12 @@ def read_rows_on_ray(
     problems: list[str] = []
     try:
         for row in work.map(reading, num_cpus=1).iter_rows():
-            read = pickle.loads(row["read"])  # our own task wrote it
+            read: _Read | MsrayError = row["read"]
             if isinstance(read, MsrayError):
                 raise read
-            places |= read[0]
-            problems += read[1]
-            told(len(read[0]))
+            places |= read.places
+            problems += read.problems
+            told(len(read.places))
     except RayError as error:
         raise ours(error) from error
     return {name: map_rows(places[name]) for name in names}, problems

@@ -88,10 +88,10 @@ def _cards(report: TrainReport) -> Iterator[Card]:
 
 def _figures(report: TrainReport) -> Markup:
     best, judged = report.selection.best, report.selection.report
-    looks = words.counted(report.looks, "training") + " before" if report.looks else "nobody before, as far as is known"
+    before = words.counted(report.looks, "training") if report.looks else "as far as is known, nobody"
     told = (
         "All were judged on the same rows, which nothing was learned or chosen from. Who looks at them often, finds "
-        f"something there too: {looks}. Intervals of 95% come from "
+        f"something there too; {before} had before. Intervals of 95% come from "
         "resampled blocks of rows. Directional accuracy: of the rows that moved; of the rows where a direction was "
         "said, with their share."
     )

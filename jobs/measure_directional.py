@@ -101,7 +101,7 @@ def _trained(problem: Problem, name: str) -> tuple[float, int, Said]:
     return (
         seconds,
         fitted.network.size,
-        Said(classes=mixture.decisions({name: test}), chances=mixture.chances({name: test})),
+        Said.by(mixture, {name: test}),
     )
 
 

@@ -64,7 +64,7 @@ def _scores(problem: Problem, weights: LossWeights, seed: int) -> list[float]:
     trained = run_job(problem, Job(model=ModelConfig(name="gru", training=TrainingConfig(losses=weights)), seed=seed))
     given, part = {"gru": trained.valid}, problem.parts.valid
     mixture = fit_mixture(given, problem.of(part)[slice(*part)])
-    said = Said(classes=mixture.decisions(given), chances=mixture.chances(given))
+    said = Said.by(mixture, given)
     found = [one.macro_f1 for one in judge(problem, part, {"gru": said}).of("gru")]
     sys.stderr.write(f"{weights.chosen}, seed {seed}: {', '.join(f'{score:.3f}' for score in found)}\n")
     return found

@@ -251,7 +251,7 @@ def _said(problem: Problem, trained: Sequence[Trained]) -> Said:
     [one] = blend(trained)
     mixture = fit_mixture({one.name: one.valid}, problem.of(part)[slice(*part)])
     given: Mapping[str, np.ndarray] = {one.name: one.test}
-    return Said(classes=mixture.decisions(given), chances=mixture.chances(given))
+    return Said.by(mixture, given)
 
 
 if __name__ == "__main__":

@@ -35,17 +35,17 @@ class ModelEnsemble:
         Where a member has none (NaN), the others speak for it; where all have none, so has the ensemble.
         """
         all_chances = _stacked([given[name] for name in self.members])
-        weight = np.array(self.weights).T[:, None, :, None] * np.isfinite(all_chances)
-        total = weight.sum(axis=0)
+        known = np.isfinite(all_chances)
+        weight = np.array(self.weights).T[:, None, :, None] * known
         with np.errstate(invalid="ignore"):
-            mean: NDArray[np.float64] = (weight * np.nan_to_num(all_chances)).sum(axis=0) / total
+            mean: NDArray[np.float64] = (weight * np.where(known, all_chances, 0.0)).sum(axis=0) / weight.sum(axis=0)
         return mean
 
     def votes(self, given: Mapping[str, NDArray[np.float64]]) -> NDArray[np.int64]:
         """``(members, n, h)``: the class that each holds most likely; ``NO_LABEL`` where it says nothing."""
         all_chances = _stacked([given[name] for name in self.members])
         says = np.isfinite(all_chances).all(axis=3)
-        return np.where(says, np.nan_to_num(all_chances).argmax(axis=3), NO_LABEL)
+        return np.where(says, all_chances.argmax(axis=3), NO_LABEL)
 
 
 def fit_ensemble(given: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64]) -> ModelEnsemble:

@@ -17,6 +17,29 @@ ScoresByMember = Mapping[str, Scores]
 """``(n, h, classes)`` by the name of the member; NaN where it says nothing, as while its window is not complete."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spoken:
+    """What a model says of some rows.
+
+    Attributes
+    ----------
+    chances
+        ``(n, h, classes)``, each row of which sums to 1; NaN where no member says anything.
+    classes
+        ``(n, h)`` int64; :data:`~msray.models.classes.NO_LABEL` where no member says anything.
+    votes
+        ``(members, n, h)`` int64: the class that each holds most likely; ``NO_LABEL`` where it says nothing.
+    possible
+        ``(n, h, classes)``: those that the conformal sets leave; all, where there are no sets or chances. A direction
+        is safe to follow where the opposite one is excluded.
+    """
+
+    chances: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    possible: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
     """A weighted mean of what the members of a model hold likely, tempered once more.
@@ -39,7 +62,7 @@ class Mixture:
     Examples
     --------
     >>> one = Mixture(members=("gru",), temperatures=((2.0,),), weights=((1.0,),), tempering=untempered(1))
-    >>> one.chances({"gru": np.log([[[0.04, 0.64, 0.01]]], dtype=np.float32)}).round(2)
+    >>> one.say({"gru": np.log([[[0.04, 0.64, 0.01]]], dtype=np.float32)}).chances.round(2)
     array([[[0.18, 0.73, 0.09]]])
     """
 
@@ -49,34 +72,26 @@ class Mixture:
     tempering: Tempering
     sets: ConformalSets | None = None
 
-    def chances(self, given: ScoresByMember) -> NDArray[np.float64]:
-        """``(n, h, classes)``, each row of which sums to 1; NaN where no member says anything."""
-        return self.tempering.chances(self._logs(given))
+    def say(self, given: ScoresByMember) -> Spoken:
+        """All of it, from the scores of each member.
 
-    def decisions(self, given: ScoresByMember) -> NDArray[np.int64]:
-        """``(n, h)`` classes; :data:`~msray.models.classes.NO_LABEL` where no member says anything."""
-        return self.tempering.decisions(self._logs(given))
-
-    def votes(self, given: ScoresByMember) -> NDArray[np.int64]:
-        """``(members, n, h)``: the class that each holds most likely; ``NO_LABEL`` where it says nothing."""
-        return self._ensemble.votes(self._of_members(given))
-
-    def not_excluded(self, given: ScoresByMember) -> NDArray[np.bool_]:
-        """``(n, h, classes)``: classes that the conformal sets leave possible; all, where there are no sets or chances.
-
-        A direction is safe to follow where the opposite one is excluded.
+        Raises
+        ------
+        UsageError
+            If a member is missing, or they are not of one shape.
         """
-        chances = self.chances(given)
-        return np.ones(chances.shape, np.bool_) if self.sets is None else self.sets.sets(chances)
+        tempered, ensemble = self._of_members(given), self._ensemble
+        chances = self.tempering.chances(_logs(ensemble.chances(tempered)))
+        return Spoken(
+            chances=chances,
+            classes=self.tempering.decide(chances),
+            votes=ensemble.votes(tempered),
+            possible=np.ones(chances.shape, np.bool_) if self.sets is None else self.sets.sets(chances),
+        )
 
     @property
     def _ensemble(self) -> ModelEnsemble:
         return ModelEnsemble(members=self.members, weights=self.weights)
-
-    def _logs(self, given: ScoresByMember) -> NDArray[np.float64]:
-        """Of the mean: scores, as the outer tempering takes them."""
-        mean = self._ensemble.chances(self._of_members(given))
-        return np.log(np.maximum(mean, _LEAST_CHANCE))
 
     def _of_members(self, given: ScoresByMember) -> dict[str, NDArray[np.float64]]:
         bias = untempered(len(self.weights)).bias
@@ -112,4 +127,9 @@ def fit_mixture(given: ScoresByMember, labels: NDArray[np.int64]) -> Mixture:
         weights=ensemble.weights,
         tempering=untempered(labels.shape[1]),
     )
-    return replace(found, tempering=temper(found._logs(given), labels))
+    return replace(found, tempering=temper(_logs(found._ensemble.chances(found._of_members(given))), labels))
+
+
+def _logs(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of chances: scores, as the outer tempering takes them."""
+    return np.log(np.maximum(mean, _LEAST_CHANCE))

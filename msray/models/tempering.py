@@ -35,11 +35,11 @@ class Tempering:
         """``(n, h, classes)``, each row of which sums to 1; NaN where scores are."""
         return _softmax(scores / np.array(self.temperature)[:, None])
 
-    def decisions(self, scores: Scores) -> NDArray[np.int64]:
-        """``(n, h)`` classes; :data:`~msray.models.classes.NO_LABEL` where scores are NaN."""
+    def decide(self, chances: NDArray[np.float64]) -> NDArray[np.int64]:
+        """``(n, h)`` classes; :data:`~msray.models.classes.NO_LABEL` where chances are NaN."""
         with np.errstate(divide="ignore"):
-            logs = np.log(self.chances(scores)) + np.array(self.bias)
-        return np.where(np.isnan(logs).any(axis=2), NO_LABEL, np.nan_to_num(logs, nan=0.0).argmax(axis=2))
+            logs = np.log(chances) + np.array(self.bias)
+        return np.where(np.isnan(logs).any(axis=2), NO_LABEL, logs.argmax(axis=2))
 
 
 def untempered(horizons: int, classes: int = 3) -> Tempering:

@@ -149,17 +149,16 @@ class Runner:
 
     def answers(self, scores: Mapping[str, Scores]) -> Answers:
         """What the model says, from the scores ``(n, h, 3)`` of all its members."""
-        mixture = self.served.mixture
-        decided, votes = mixture.decisions(scores), mixture.votes(scores)
-        possible = mixture.not_excluded(scores)
+        spoken = self.served.mixture.say(scores)
+        decided, possible = spoken.classes, spoken.possible
         alone = (possible.sum(axis=2) == 1) & (possible.argmax(axis=2) == decided)
         return Answers(
-            chances=mixture.chances(scores),
+            chances=spoken.chances,
             directions=np.where(decided == NO_LABEL, 0, decided - FLAT),
             is_sure=alone,
             votes={
                 one.name: np.where(vote == NO_LABEL, NO_LABEL, vote - FLAT)
-                for one, vote in zip(self.served.members, votes, strict=True)
+                for one, vote in zip(self.served.members, spoken.votes, strict=True)
             },
         )
 

@@ -66,7 +66,7 @@ def judge_model(model: Model, rows: Mapping[str, TrainingRows], *, seed: int = 0
     problem = _problem(record, list(rows.values()))
     part = problem.parts.test
     scores = _scores(model, problem)
-    said = Said(classes=record.mixture.decisions(scores), chances=record.mixture.chances(scores))
+    said = Said.by(record.mixture, scores)
     name = f"{record.name}:{record.version}"
     report = judge(problem, part, {name: said}, seed=seed)
     return Judged(name=name, report=report, findings=look_into(problem, part, said))

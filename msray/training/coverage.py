@@ -58,7 +58,7 @@ def covered(
     horizons
         Rows ahead.
     """
-    sets = mixture.not_excluded(given)
+    sets = mixture.say(given).possible
     found = []
     for column, horizon in enumerate(horizons):
         known = truth[:, column] != NO_LABEL

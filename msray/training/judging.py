@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from msray.errors import UnknownNameError, UsageError
 from msray.evaluation import DirectionalAccuracy, classification_report, directional_accuracy, stationary_rows
 from msray.extras import from_extra
 from msray.models.classes import FLAT, NO_LABEL
+from msray.models.mixture import Mixture, ScoresByMember
 from msray.training.fit import Problem
 from msray.training.floors import FLOORS
 from msray.training.parts import Part
@@ -38,6 +39,12 @@ class Said:
 
     classes: NDArray[np.int64]
     chances: NDArray[np.float64] | None = None
+
+    @classmethod
+    def by(cls, mixture: Mixture, scores: ScoresByMember) -> Self:
+        """What a model says, from the scores of its members."""
+        spoken = mixture.say(scores)
+        return cls(classes=spoken.classes, chances=spoken.chances)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,10 +76,10 @@ def select(problem: Problem, trained: Sequence[Trained], *, coverage: float = 0.
     mixtures = {name: fit_mixture({name: scores}, labels) for name, scores in valid.items()}
     if len(blends) > 1:
         mixtures[ENSEMBLE] = fit_mixture(valid, labels)
-    chances = {name: one.chances(valid) for name, one in mixtures.items()}
+    chances = {name: one.say(valid).chances for name, one in mixtures.items()}
     surprise = {name: _surprise(given, weighed) for name, given in chances.items()}
     mixtures = {name: replace(one, sets=_sets(chances[name], labels, coverage)) for name, one in mixtures.items()}
-    said = {name: Said(classes=one.decisions(test), chances=one.chances(test)) for name, one in mixtures.items()}
+    said = {name: Said.by(one, test) for name, one in mixtures.items()}
     report = judge(problem, problem.parts.test, said, seed=seed)
     truth = problem.of(problem.parts.test)[slice(*problem.parts.test)]
     horizons = problem.config.horizons

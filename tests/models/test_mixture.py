@@ -29,7 +29,7 @@ def softmax(some: np.ndarray) -> np.ndarray:
 def test_chances_are_the_formula() -> None:
     given = {"a": scores(0), "b": scores(1)}
 
-    found = HOT.chances(given)
+    found = HOT.say(given).chances
 
     first = 0.25 * softmax(given["a"][:, 0] / 1.0) + 0.75 * softmax(given["b"][:, 0] / 0.5)
     np.testing.assert_allclose(found[:, 0], softmax(np.log(first) / 2.0), atol=1e-9)
@@ -39,8 +39,8 @@ def test_chances_are_the_formula() -> None:
 def test_biases_move_decisions_and_no_chances() -> None:
     given = {"a": scores(0), "b": scores(1)}
 
-    assert (HOT.decisions(given)[:, 1] == 0).all()
-    np.testing.assert_array_equal(HOT.decisions(given)[:, 0], HOT.chances(given)[:, 0].argmax(axis=1))
+    assert (HOT.say(given).classes[:, 1] == 0).all()
+    np.testing.assert_array_equal(HOT.say(given).classes[:, 0], HOT.say(given).chances[:, 0].argmax(axis=1))
 
 
 def test_a_member_that_says_nothing_leaves_the_others_to_speak() -> None:
@@ -49,12 +49,12 @@ def test_a_member_that_says_nothing_leaves_the_others_to_speak() -> None:
     given["a"][0] = np.nan
     alone = Mixture(members=("a",), temperatures=((1.0, 2.0),), weights=((1.0,), (1.0,)), tempering=HOT.tempering)
 
-    found = HOT.chances(given)
+    found = HOT.say(given).chances
 
     assert np.isnan(found[0]).all()
-    assert HOT.decisions(given)[0].tolist() == [NO_LABEL, NO_LABEL]
-    np.testing.assert_allclose(found[1:5], alone.chances(given)[1:5])
-    assert HOT.votes(given)[:, 1].tolist() == [given["a"][1].argmax(axis=1).tolist(), [NO_LABEL] * 2]
+    assert HOT.say(given).classes[0].tolist() == [NO_LABEL, NO_LABEL]
+    np.testing.assert_allclose(found[1:5], alone.say(given).chances[1:5])
+    assert HOT.say(given).votes[:, 1].tolist() == [given["a"][1].argmax(axis=1).tolist(), [NO_LABEL] * 2]
 
 
 def test_without_sets_nothing_is_excluded() -> None:
@@ -68,8 +68,8 @@ def test_without_sets_nothing_is_excluded() -> None:
         sets=sets,
     )
 
-    assert HOT.not_excluded(given).all()
-    np.testing.assert_array_equal(fitted.not_excluded(given), fitted.chances(given) >= 0.3)
+    assert HOT.say(given).possible.all()
+    np.testing.assert_array_equal(fitted.say(given).possible, fitted.say(given).chances >= 0.3)
 
 
 def test_fitting_finds_what_made_one_too_sure_and_who_guesses() -> None:
@@ -86,9 +86,9 @@ def test_fitting_finds_what_made_one_too_sure_and_who_guesses() -> None:
     assert alone.temperatures[0][0] == pytest.approx(3.0, rel=0.05)
     assert (alone.weights, alone.tempering.temperature[0]) == (((1.0,),), pytest.approx(1.0, abs=1e-3))
     assert both.weights[0][0] > 0.9
-    np.testing.assert_allclose(alone.chances({"sure": sure}).mean(), 1 / 3)
+    np.testing.assert_allclose(alone.say({"sure": sure}).chances.mean(), 1 / 3)
 
 
 def test_a_member_without_scores_is_named() -> None:
     with pytest.raises(UsageError, match="scores must be given of each member, got none of b"):
-        HOT.chances({"a": scores(0)})
+        HOT.say({"a": scores(0)})

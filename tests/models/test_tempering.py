@@ -30,7 +30,7 @@ def test_a_rare_class_is_said_more_often() -> None:
     scores, classes = drawn(20_000, 1.0)
     scores[:, 0, 1] += 3.0  # the network hardly says anything but flat
 
-    plain, tuned = untempered(1).decisions(scores), temper(scores, classes).decisions(scores)
+    plain, tuned = (one.decide(one.chances(scores)) for one in (untempered(1), temper(scores, classes)))
 
     assert (plain == 1).mean() > 0.85
     assert (tuned == 1).mean() < 0.6
@@ -44,7 +44,7 @@ def test_rows_without_scores_have_neither_chances_nor_decisions() -> None:
     found = temper(scores, classes)
 
     assert np.isnan(found.chances(scores)[:10]).all()
-    assert (found.decisions(scores)[:10] == NO_LABEL).all()
+    assert (found.decide(found.chances(scores))[:10] == NO_LABEL).all()
     np.testing.assert_allclose(found.chances(scores)[10:].sum(axis=2), 1.0)
 
 

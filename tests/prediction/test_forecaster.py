@@ -86,7 +86,7 @@ def chances_of(model: ServedModel, rows: TrainingRows, at: Sequence[int]) -> NDA
                 for row in range(begin + member.window - 1, end):
                     shown = seen[row - begin + 1 - member.window : row - begin + 1]
                     scores[member.name][row] = made(shown[None])[0, 0].detach().numpy()
-    return model.mixture.chances({name: found[list(at)] for name, found in scores.items()})
+    return model.mixture.say({name: found[list(at)] for name, found in scores.items()}).chances
 
 
 @pytest.mark.parametrize(

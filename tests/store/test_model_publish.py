@@ -50,8 +50,9 @@ def test_what_is_served_is_what_was_judged(tmp_path: Path) -> None:
     rows = report.problem.rows.values[first:end]
     scores = {one.name: served(model, one, rows)[begin - first :] for one in model.record.members}
     said = report.selection.said["ensemble"]
-    np.testing.assert_allclose(model.record.mixture.chances(scores), said.chances, atol=1e-5)
-    assert (model.record.mixture.decisions(scores) == said.classes).mean() > 0.999
+    spoken = model.record.mixture.say(scores)
+    np.testing.assert_allclose(spoken.chances, said.chances, atol=1e-5)
+    assert (spoken.classes == said.classes).mean() > 0.999
     assert [(one.name, one.seeds) for one in model.record.members] == [("gru", (0, 1)), ("lstm", (0,))]
     assert model.record.figure_at(2).macro_f1 == report.selection.report.of("ensemble")[0].macro_f1
 

@@ -48,7 +48,7 @@ def a_trained_package(seed: int = 3, name: str = "gru") -> Package:
         sets=ConformalSets(coverage=0.9, least_chance=((0.34,) * 3,) * len(HORIZONS)),
     )
     scores = {name: fitted.scores(problem, problem.parts.test)}
-    said = Said(classes=mixture.decisions(scores), chances=mixture.chances(scores))
+    said = Said.by(mixture, scores)
     report = judge(problem, problem.parts.test, {name: said})
     member = TrainedMember(
         name=name, network_name=name, config=config, seeds=(seed,), training=training, network=fitted.network

@@ -35,7 +35,7 @@ def test_what_sets_promised_is_shown_beside_what_came() -> None:
     scores = {one.name: one.test for one in report.selection.blends}
     part = report.problem.parts.test
     truth = report.problem.of(part)[slice(*part)]
-    held = report.selection.mixtures[best].not_excluded(scores)
+    held = report.selection.mixtures[best].say(scores).possible
 
     text = "".join(Page(train_page(report)).words)
 

@@ -65,6 +65,10 @@ class Question(NamedTuple):
     is_whole: bool = True
 
 
+Reply = Answered | Scored | MsrayError
+"""What a question is answered with."""
+
+
 @dataclass(slots=True)
 class _Line:
     """What is served for some words, and what is known of it."""
@@ -158,9 +162,9 @@ class ModelServer:
             raise answer if isinstance(answer, MsrayError) else TypeError(type(answer))
         return answer
 
-    def answer_all(self, questions: Sequence[Question]) -> list[Answered | Scored | MsrayError]:
+    def answer_all(self, questions: Sequence[Question]) -> list[Reply]:
         """An answer to each, or the error that it would raise; those of one model and shape are answered in one go."""
-        found: dict[int, Answered | Scored | MsrayError] = {}
+        found: dict[int, Reply] = {}
         order = sorted(range(len(questions)), key=lambda at: _kind(questions[at]))
         for _, group in groupby(order, key=lambda at: _kind(questions[at])):
             places = list(group)

@@ -1,30 +1,26 @@
-"""Models in the process of the API, asked on a thread of their own."""
+"""Models in the process of the API."""
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msray.api.model_queue import ModelQueue
 from msray.api.model_server import ModelServer, Question
 from msray.api.models import Answered, ModelStatus
 from msray.clock import Clock
 from msray.errors import UnavailableError
+from msray.telemetry.metrics import Figures
 
 FOLLOW_S = 2.0
 """Between two looks at what aliases stand for."""
-MAX_BATCH = 32
-"""Questions answered in one go."""
 _log = logging.getLogger(__name__)
 
 
 class ModelsHere:
-    """A :class:`~msray.api.models.ModelSource` around a server: the loop of the API never waits for a network.
-
-    What is asked while a question is being answered is answered together after it, so a question waits for one go at
-    most, and where nobody else asks for none.
+    """A :class:`~msray.api.models.ModelSource` around a server.
 
     Parameters
     ----------
@@ -32,14 +28,14 @@ class ModelsHere:
         Whom to ask.
     clock
         Time.
+    figures
+        See :class:`~msray.api.model_queue.ModelQueue`.
     """
 
-    def __init__(self, server: ModelServer, clock: Clock) -> None:
+    def __init__(self, server: ModelServer, clock: Clock, figures: Figures | None = None) -> None:
         self._server = server
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, "msray-models")
-        self._waiting: list[tuple[Question, asyncio.Future[Answered]]] = []
-        self._answering: asyncio.Task[None] | None = None
+        self._queue = ModelQueue(server, figures=figures)
 
     def models(self) -> Sequence[ModelStatus]:
         """All that are to be served."""
@@ -47,12 +43,10 @@ class ModelsHere:
 
     async def whole(self, words: str, rows: NDArray[np.float32]) -> Answered:
         """What the model of these words says; see :class:`~msray.api.models.ModelSource`."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answered] = loop.create_future()
-        self._waiting.append((Question(words, rows), future))
-        if self._answering is None or self._answering.done():
-            self._answering = loop.create_task(self._answer())
-        return await future
+        said = await self._queue.ask(Question(words, rows))
+        if isinstance(said, Answered):
+            return said
+        raise UnavailableError(f"{words} does not answer: {said}")
 
     async def follow(self) -> None:
         """Follow aliases for ever."""
@@ -65,26 +59,4 @@ class ModelsHere:
 
     def close(self) -> None:
         """Ask no more."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def _answer(self) -> None:
-        """Until nobody waits."""
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            together, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            asked = [(question, future) for question, future in together if not future.done()]
-            questions = [question for question, _ in asked]
-            try:
-                answers = await loop.run_in_executor(self._thread, self._server.answer_all, questions)
-            except Exception as error:  # the top of this task: whoever waits must hear of it
-                for _, future in asked:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            for (question, future), answer in zip(asked, answers, strict=True):
-                if future.done():
-                    continue
-                if isinstance(answer, Answered):
-                    future.set_result(answer)
-                else:
-                    future.set_exception(UnavailableError(f"{question.model} does not answer: {answer}"))
+        self._queue.close()

@@ -90,7 +90,7 @@ class APIServer:
             yield NoModels()
             return
         server = await asyncio.to_thread(ModelServer, self.config.models_dir, self.config.models, figures=figures)
-        with contextlib.closing(ModelsHere(server, self._clock)) as models:
+        with contextlib.closing(ModelsHere(server, self._clock, figures)) as models:
             self._models = models
             following = asyncio.create_task(models.follow())
             try:

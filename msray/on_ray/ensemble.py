@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 
 from msray.api.config import ModelWords
-from msray.api.model_server import ModelServer, Question, Scored
+from msray.api.model_queue import ModelQueue
+from msray.api.model_server import ModelServer, Question, Reply
 from msray.api.model_shelf import RegistryShelf
-from msray.api.models import Answered, ModelStatus
-from msray.api.models_here import FOLLOW_S, MAX_BATCH
+from msray.api.models import ModelStatus
+from msray.api.models_here import FOLLOW_S
 from msray.clock import SystemClock
-from msray.errors import MsrayError, UnavailableError
+from msray.errors import UnavailableError
 from msray.on_ray.calls import answer
 from msray.on_ray.scaling import Lag
 from msray.on_ray.session import BOARD, ENSEMBLE_APP, find
-from msray.telemetry.families import PREDICTION_WAIT
 from msray.telemetry.metrics import Figures
 
-BATCH_WAIT_S = 0.001
-"""That the first question of a batch waits for others."""
 OPTIONS: dict[str, Any] = {
     "name": "ModelServer",
     # Whoever asks limits itself; what waits must wait here, where it is seen.
@@ -68,11 +65,6 @@ class EnsembleConfig(BaseModel):
     models: Annotated[tuple[ModelWords, ...], Field(max_length=16)] = ()
 
 
-class _Waiting(NamedTuple):
-    question: Question
-    since_ns: int
-
-
 class Ensemble:
     """One replica: a :class:`~msray.api.model_server.ModelServer` that answers what is asked at the same time together.
 
@@ -87,7 +79,7 @@ class Ensemble:
     def __init__(self, config: EnsembleConfig) -> None:
         self._figures, self._clock = Figures(), SystemClock()
         self._server = ModelServer(config.models_dir, config.models, figures=self._figures)
-        self._thread = ThreadPoolExecutor(1, "msray-models")
+        self._queue = ModelQueue(self._server, figures=self._figures)
         self._lag = Lag(self._figures)
         self._following = asyncio.get_running_loop().create_task(self._follow())
 
@@ -95,12 +87,11 @@ class Ensemble:
         """All that are to be served."""
         return self._server.models()
 
-    async def whole(self, model: str, rows: Rows) -> Answered | MsrayError:
+    async def whole(self, model: str, rows: Rows) -> Reply:
         """What a model says behind the last row of each window; see :meth:`ModelServer.whole`."""
-        said: Answered | MsrayError = await self._one(Question(model, rows))
-        return said
+        return await self._queue.ask(Question(model, rows))
 
-    async def window_scores(self, model: str, rows: Rows) -> Scored | MsrayError:
+    async def window_scores(self, model: str, rows: Rows) -> Reply:
         """What the members over windows say, each window by itself; see :meth:`Runner.window_scores`.
 
         Parameters
@@ -110,8 +101,7 @@ class Ensemble:
         rows
             ``(windows, rows, features)``; NaN where a feature is not known.
         """
-        said: Scored | MsrayError = await self._one(Question(model, rows, is_whole=False))
-        return said
+        return await self._queue.ask(Question(model, rows, is_whole=False))
 
     def check_health(self) -> None:
         """Serve asks every few seconds, and starts another in place of a replica that raises.
@@ -127,20 +117,6 @@ class Ensemble:
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What the policy is told of this replica; Serve asks a few times in ``look_back_period_s``."""
         return self._lag.look()
-
-    async def _one(self, question: Question) -> Any:
-        waiting: Any = _Waiting(question, self._clock.monotonic_ns())
-        return await self._all(waiting)
-
-    @serve.batch(max_batch_size=MAX_BATCH, batch_wait_timeout_s=BATCH_WAIT_S)
-    async def _all(self, waiting: list[Any]) -> list[Any]:
-        """Off the loop, which goes on taking questions."""
-        now_ns = self._clock.monotonic_ns()
-        for one in waiting:
-            self._figures.observe(PREDICTION_WAIT, value=(now_ns - one.since_ns) / 1e9)
-        questions = [one.question for one in waiting]
-        loop = asyncio.get_running_loop()
-        return list(await loop.run_in_executor(self._thread, self._server.answer_all, questions))
 
     async def _follow(self) -> None:
         """Follow aliases, and tell the board the figures of this replica, for ever."""

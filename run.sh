@@ -74,8 +74,10 @@ set_up() {
     "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
   fi
   say "installing msray[$extras] into $venv (once; a minute or two)"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
     -c "$root/constraints.txt" -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
+  # pip compiles file by file, on one core; what is not Python of today is left out, as pip does.
+  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" >/dev/null || true
   stamp_of "$1" >"$venv/.stamp-$1"
 }
 

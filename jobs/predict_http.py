@@ -150,17 +150,17 @@ async def _ask(status: ModelStatus, count: int, rate: float, seconds: float) -> 
     took: list[float] = []
     bodies, room = _bodies(status, count), asyncio.Semaphore(CLIENTS)
 
-    async def one(session: aiohttp.ClientSession, due: float) -> None:
+    async def one(session: aiohttp.ClientSession, due: float, body: bytes) -> None:
         async with room:
-            await _post(session, next(bodies))
+            await _post(session, body)
         took.append((time.perf_counter() - due) * 1e3)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as all_:
         started = time.perf_counter()
         for number in range(int(rate * seconds)):
-            due = started + number / rate
+            due, body = started + number / rate, next(bodies)  # written before it is due
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            all_.create_task(one(session, due))
+            all_.create_task(one(session, due, body))
     return took, len(took) / (time.perf_counter() - started)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.store.postgres import WHY_NOT, PostgresServer
 
 REPOSITORY = Path(__file__).parents[1]
+ALL = "*"
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50)  # always the same ones
@@ -59,8 +61,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class _FilesButClusters(LoadScopeScheduling):
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False  # clusters come first: nothing else takes as long
+        super().__init__(config, log)
+
     def _split_scope(self, nodeid: str) -> str:
-        return _scope(nodeid.partition("::")[0])
+        file, _, test = nodeid.partition("::")
+        starts_one = _clusters_of(file) & {ALL, test.partition("[")[0]}
+        return f"clusters of {Path(file).parent.name}" if starts_one else file
 
     def remove_node(self, node: Any) -> str | None:
         # As it comes, the test that ended a process would be given to the next one too, and end that as well; and files
@@ -76,12 +84,17 @@ class _FilesButClusters(LoadScopeScheduling):
 
 
 @functools.cache
-def _scope(file: str) -> str:
-    return "clusters" if "mark.ray" in (REPOSITORY / file).read_text(encoding="utf-8") else file
+def _clusters_of(file: str) -> frozenset[str]:
+    """The tests of a file that start a cluster, by name; ``ALL`` if its mark is on the whole file."""
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    if re.search(r"^pytestmark = .*mark\.ray\b", text, re.MULTILINE):
+        return frozenset({ALL})
+    return frozenset(re.findall(r"^@pytest\.mark\.ray\n(?:[@ )].*\n)*(?:async )?def (\w+)", text, re.MULTILINE))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, and say why."""
+    """Skip what this machine cannot run, and say why; what starts a cluster comes first."""
+    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
     skip = {}
     if shutil.which("nvidia-smi") is None:
         skip["gpu"] = pytest.mark.skip(reason="no NVIDIA GPU here")

@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from msray.api.state import InstrumentSnapshot
-from msray.backtest import PaperStatus
 from msray.features import NAMES
-from msray.feeds.live import WebSocketSource
 from msray.market import ASK, Instrument, PredictionScore
-from msray.prediction import Forecasts, Lane
 from msray.telemetry import families
 from msray.telemetry.metrics import Figures, Sample
+
+if TYPE_CHECKING:  # the board and the API read what shards have made here: they need none of it
+    from msray.backtest import PaperStatus
+    from msray.feeds.live import WebSocketSource
+    from msray.prediction import Forecasts, Lane
 
 LEVELS = 100
 STATES = ("synced", "unsynced", "halted")
@@ -78,7 +81,7 @@ class ShardStatus:
     signals_stored: int
     signals_waiting: int
     problems: tuple[str, ...]
-    paper: PaperStatus | None = None
+    paper: "PaperStatus | None" = None
     models: tuple[ModelStatus, ...] = ()
 
 
@@ -119,7 +122,7 @@ def unpack(data: bytes) -> InstrumentSnapshot:
     return _SNAPSHOT.decode(data)
 
 
-def snapshot_of(lane: Lane, state: str, forecasts: Forecasts | None = None) -> InstrumentSnapshot:
+def snapshot_of(lane: "Lane", state: str, forecasts: "Forecasts | None" = None) -> InstrumentSnapshot:
     """The latest of one instrument; ``state`` is one of ``STATES``."""
     engine, instrument, figures = lane.engine, lane.engine.instrument, lane.figures
     is_shown = state == "synced" and engine.is_synced and not engine.book.best().is_crossed
@@ -141,7 +144,7 @@ def snapshot_of(lane: Lane, state: str, forecasts: Forecasts | None = None) -> I
     )
 
 
-def model_statuses(forecasts: Forecasts) -> tuple[ModelStatus, ...]:
+def model_statuses(forecasts: "Forecasts") -> tuple[ModelStatus, ...]:
     """How each model does."""
     scores, found = forecasts.scores(), []
     for name, runner in forecasts.runners.items():
@@ -162,7 +165,7 @@ def model_statuses(forecasts: Forecasts) -> tuple[ModelStatus, ...]:
     return tuple(found)
 
 
-def add_forecasts(sample: Sample, forecasts: Forecasts) -> None:
+def add_forecasts(sample: Sample, forecasts: "Forecasts") -> None:
     """Add the cumulative figures of a shard's models."""
 
     def put(family: families.Family, value: float, *labels: str) -> None:
@@ -181,7 +184,7 @@ def add_forecasts(sample: Sample, forecasts: Forecasts) -> None:
                     put(families.PREDICTION_SCORE, value, name, instrument, str(score.horizon), figure)
 
 
-def _side(lane: Lane, instrument: Instrument, side: int) -> tuple[tuple[int, int], ...]:
+def _side(lane: "Lane", instrument: Instrument, side: int) -> tuple[tuple[int, int], ...]:
     levels = lane.engine.book.levels(side, LEVELS)
     prices = levels["tick"].astype(np.int64) * instrument.grid
     return tuple(zip(prices.tolist(), levels["size"].tolist(), strict=True))
@@ -189,10 +192,10 @@ def _side(lane: Lane, instrument: Instrument, side: int) -> tuple[tuple[int, int
 
 def shard_figures(
     figures: Figures,
-    lanes: Mapping[str, Lane],
+    lanes: "Mapping[str, Lane]",
     states: Mapping[str, str],
-    source: WebSocketSource | None,
-    paper: PaperStatus | None,
+    source: "WebSocketSource | None",
+    paper: "PaperStatus | None",
 ) -> Sample:
     """Cumulative figures of a shard; ``states`` by instrument id."""
     sample = figures.sample()

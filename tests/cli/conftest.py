@@ -15,6 +15,16 @@ from tests.commands import REPOSITORY
 
 RUN_MAIN = "import sys; from msray.cli import app; from tests.cli.conftest import add_examples; add_examples(); "
 
+CLUSTER = """
+import sys
+import ray
+from msray.on_ray import session
+session.start_local()
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+session.leave()
+"""
+
 
 class Said(NamedTuple):
     """What a command left behind."""
@@ -65,15 +75,17 @@ def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.fixture(scope="package")
-def _head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from msray.on_ray import head
-
-    folder = tmp_path_factory.mktemp("head")
-    yield head.start_head(folder).address
-    head.stop_head(folder)
+def _cluster() -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
 
 
 @pytest.fixture
-def on_cluster(_head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def on_cluster(_cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands join a cluster that these tests share: to start one each time takes longer than most of their work."""
-    monkeypatch.setenv("RAY_ADDRESS", _head)
+    monkeypatch.setenv("RAY_ADDRESS", _cluster)

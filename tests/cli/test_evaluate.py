@@ -62,6 +62,7 @@ def test_the_signals_that_replay_wrote_are_judged_as_those_of_the_recording(msra
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_live_detection_finds_when_a_recording_is_played_is_judged_as_a_replay(
     msray: Msray, recording: Path
 ) -> None:

@@ -178,7 +178,7 @@ def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running) -> 
 
 
 def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running) -> None:
-    msray(running.folder, "down")
+    assert msray(running.folder, "down")["data"]["was_running"]
     stored = {one["signal_id"] for one in msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]}
     file = running.folder / "again.parquet"
 
@@ -191,28 +191,23 @@ def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running
     assert not family(running.head_pid())[1:] if (running.folder / "state" / "ray-head.json").exists() else True
 
 
-def test_of_two_that_start_at_once_one_runs_and_the_other_names_it(running: Running) -> None:
-    both = [start(running.folder, "live") for _ in range(2)]
-
-    said = {one: json.loads(one.communicate(timeout=200)[0]) for one in both}
-
-    runs, refused = sorted(both, key=lambda one: int(one.returncode))
-    assert (runs.returncode, refused.returncode) == (0, 2)
-    assert f"by pid {runs.pid} on " in said[refused]["error"]["message"]
-    assert set(running.books()) == set(NAMES)
-    assert msray(running.folder, "down")["data"]["was_running"]
-    eventually(lambda: not processes_in(running.folder), 10)
-
-
-def test_one_that_is_terminated_leaves_nothing_running(running: Running) -> None:
-    live, note = start(running.folder, "live", "--seconds", "100"), running.folder / "state" / "ray-head.json"
+def test_of_two_that_start_at_once_one_runs_and_when_terminated_leaves_nothing_running(running: Running) -> None:
+    note = running.folder / "state" / "ray-head.json"
+    both = [start(running.folder, "live", "--seconds", "200") for _ in range(2)]
+    eventually(lambda: any(one.poll() is not None for one in both), 100)
+    refused, runs = sorted(both, key=lambda one: one.poll() is None)
+    error = json.loads(refused.communicate()[0])["error"]
     eventually(lambda: note.exists() and _answers(running), 100)
+
+    assert refused.returncode == 2
+    assert f"by pid {runs.pid} on " in error["message"]
+    assert set(running.books()) == set(NAMES)
     assert len(processes_in(running.folder)) > 10
 
-    live.terminate()
-    out, err = live.communicate(timeout=60)
+    runs.terminate()
+    out, err = runs.communicate(timeout=60)
 
-    assert (live.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
+    assert (runs.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
     assert not note.exists()
     eventually(lambda: not processes_in(running.folder), 10)
 

@@ -35,11 +35,16 @@ class Served(NamedTuple):
 
     def commands(self) -> list[str]:
         """Command lines of all its processes."""
-        lines = []
-        for pid in family(self.pid):
-            with contextlib.suppress(OSError):
-                lines.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
-        return lines
+        return commands_of(self.pid)
+
+
+def commands_of(pid: int) -> list[str]:
+    """Command lines of a process and all below it."""
+    lines = []
+    for one in family(pid):
+        with contextlib.suppress(OSError):
+            lines.append(Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return lines
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets msray up in .venv, once, and hands over to it. Needs Python 3.11 or newer and, the first time, a package index.
 set -euo pipefail
+trap 'exit 130' INT # what ends of it in between is not gone on from
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 venv=$root/.venv
@@ -77,7 +78,7 @@ set_up() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
     -c "$root/constraints.txt" -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
   # pip compiles file by file, on one core; what is not Python of today is left out, as pip does.
-  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" >/dev/null || true
+  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" || true
   stamp_of "$1" >"$venv/.stamp-$1"
 }
 

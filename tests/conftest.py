@@ -67,8 +67,7 @@ class _FilesButClusters(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        starts_one = _clusters_of(file) & {ALL, test.partition("[")[0]}
-        return f"clusters of {Path(file).parent.name}" if starts_one else file
+        return "clusters" if _starts_one(REPOSITORY / file, test) else file
 
     def remove_node(self, node: Any) -> str | None:
         # As it comes, the test that ended a process would be given to the next one too, and end that as well; and files
@@ -83,10 +82,15 @@ class _FilesButClusters(LoadScopeScheduling):
         return died and died[1]
 
 
+def _starts_one(file: Path, test: str) -> bool:
+    """Whether a test starts a cluster, as far as the text of its file says so: xdist knows no marks."""
+    return not {ALL, test.partition("[")[0]}.isdisjoint(_clusters_of(file))
+
+
 @functools.cache
-def _clusters_of(file: str) -> frozenset[str]:
-    """The tests of a file that start a cluster, by name; ``ALL`` if its mark is on the whole file."""
-    text = (REPOSITORY / file).read_text(encoding="utf-8")
+def _clusters_of(file: Path) -> frozenset[str]:
+    """The tests of a file with the mark ``ray``, by name; ``ALL`` where it is on the whole file."""
+    text = file.read_text(encoding="utf-8")
     if re.search(r"^pytestmark = .*mark\.ray\b", text, re.MULTILINE):
         return frozenset({ALL})
     return frozenset(re.findall(r"^@pytest\.mark\.ray\n(?:[@ )].*\n)*(?:async )?def (\w+)", text, re.MULTILINE))
@@ -95,6 +99,9 @@ def _clusters_of(file: str) -> frozenset[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, and say why; what starts a cluster comes first."""
     items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+    for item in items:
+        if item.get_closest_marker("ray") and not _starts_one(item.path, item.nodeid.partition("::")[2]):
+            raise pytest.UsageError(f"{item.nodeid}: its mark must be a line @pytest.mark.ray, or pytestmark = ...")
     skip = {}
     if shutil.which("nvidia-smi") is None:
         skip["gpu"] = pytest.mark.skip(reason="no NVIDIA GPU here")

@@ -3,14 +3,22 @@
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from msray.api.model_server import ModelServer, Question, Reply
-from msray.clock import Clock, SystemClock
+from msray.clock import Clock
+from msray.errors import UnavailableError
 from msray.telemetry.families import PREDICTION_WAIT
 from msray.telemetry.metrics import Figures
 
 MAX_BATCH = 32
 """Questions answered in one go."""
+
+
+class _Asked(NamedTuple):
+    question: Question
+    reply: asyncio.Future[Reply]
+    since_ns: int
 
 
 class ModelQueue:
@@ -26,47 +34,70 @@ class ModelQueue:
     figures
         Where it is counted how long questions waited.
     clock
-        The machine's by default.
+        Time.
     """
 
-    def __init__(self, server: ModelServer, *, figures: Figures | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, server: ModelServer, *, figures: Figures, clock: Clock) -> None:
         self._server = server
-        self._figures = figures or Figures()
-        self._clock = clock or SystemClock()
+        self._figures = figures
+        self._clock = clock
         self._thread = ThreadPoolExecutor(1, "msray-models")
-        self._waiting: deque[tuple[Question, asyncio.Future[Reply], int]] = deque()
+        self._waiting: deque[_Asked] = deque()
         self._answering: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def ask(self, question: Question) -> Reply:
-        """The answer, or the error that :meth:`ModelServer.answer_all` gives in its place."""
+        """The answer, or the error that :meth:`ModelServer.answer_all` gives in its place.
+
+        Raises
+        ------
+        UnavailableError
+            If the queue is closed before it is this question's turn.
+        """
+        if self._is_closed:
+            raise _closed()
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Reply] = loop.create_future()
-        self._waiting.append((question, future, self._clock.monotonic_ns()))
+        asked = _Asked(question, loop.create_future(), self._clock.monotonic_ns())
+        self._waiting.append(asked)
         if self._answering is None or self._answering.done():
             self._answering = loop.create_task(self._answer())
-        return await future
+        return await asked.reply
 
     def close(self) -> None:
-        """Ask no more."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Answer who is being answered, and nobody else."""
+        self._is_closed = True
+        for asked in self._next(len(self._waiting)):
+            asked.reply.set_exception(_closed())
+        self._thread.shutdown(wait=False)
 
     async def _answer(self) -> None:
         """Until nobody waits."""
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            together = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            asked = [one for one in together if not one[1].done()]  # whoever asked may be gone
+        while together := self._next(MAX_BATCH):
             now_ns = self._clock.monotonic_ns()
-            for _, _, since_ns in asked:
-                self._figures.observe(PREDICTION_WAIT, value=(now_ns - since_ns) / 1e9)
-            questions = [question for question, _, _ in asked]
+            for asked in together:
+                self._figures.observe(PREDICTION_WAIT, value=(now_ns - asked.since_ns) / 1e9)
+            questions = [asked.question for asked in together]
             try:
-                answers = await loop.run_in_executor(self._thread, self._server.answer_all, questions)
+                replies = await loop.run_in_executor(self._thread, self._server.answer_all, questions)
             except Exception as error:  # the top of this task: whoever waits must hear of it
-                for _, future, _ in asked:
-                    if not future.done():
-                        future.set_exception(error)
+                for asked in together:
+                    if not asked.reply.done():
+                        asked.reply.set_exception(error)
                 continue
-            for (_, future, _), answer in zip(asked, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            for asked, reply in zip(together, replies, strict=True):
+                if not asked.reply.done():
+                    asked.reply.set_result(reply)
+
+    def _next(self, most: int) -> list[_Asked]:
+        """Who has waited longest; those who have gone away are forgotten."""
+        found: list[_Asked] = []
+        while self._waiting and len(found) < most:
+            asked = self._waiting.popleft()
+            if not asked.reply.done():
+                found.append(asked)
+        return found
+
+
+def _closed() -> UnavailableError:
+    return UnavailableError("the models are not asked any more")

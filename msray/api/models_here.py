@@ -11,7 +11,7 @@ from msray.api.model_queue import ModelQueue
 from msray.api.model_server import ModelServer, Question
 from msray.api.models import Answered, ModelStatus
 from msray.clock import Clock
-from msray.errors import UnavailableError
+from msray.errors import MsrayError, UnavailableError
 from msray.telemetry.metrics import Figures
 
 FOLLOW_S = 2.0
@@ -35,7 +35,7 @@ class ModelsHere:
     def __init__(self, server: ModelServer, clock: Clock, figures: Figures | None = None) -> None:
         self._server = server
         self._clock = clock
-        self._queue = ModelQueue(server, figures=figures)
+        self._queue = ModelQueue(server, figures=figures or Figures(), clock=clock)
 
     def models(self) -> Sequence[ModelStatus]:
         """All that are to be served."""
@@ -44,9 +44,10 @@ class ModelsHere:
     async def whole(self, words: str, rows: NDArray[np.float32]) -> Answered:
         """What the model of these words says; see :class:`~msray.api.models.ModelSource`."""
         said = await self._queue.ask(Question(words, rows))
-        if isinstance(said, Answered):
-            return said
-        raise UnavailableError(f"{words} does not answer: {said}")
+        if isinstance(said, MsrayError):
+            raise UnavailableError(f"{words} does not answer: {said}") from said
+        assert isinstance(said, Answered)  # as whoever asks for all members is told
+        return said
 
     async def follow(self) -> None:
         """Follow aliases for ever."""

@@ -1,7 +1,7 @@
 """``Mixture``: from the scores of a model's networks to what the model says. Loading this loads no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,14 +120,14 @@ def fit_mixture(given: ScoresByMember, labels: NDArray[np.int64]) -> Mixture:
         If there is no member, or they are not of one shape.
     """
     tempered = {name: temper(scores, labels, tunes_decisions=False) for name, scores in given.items()}
-    ensemble = fit_ensemble({name: one.chances(given[name]) for name, one in tempered.items()}, labels)
-    found = Mixture(
+    chances = {name: one.chances(given[name]) for name, one in tempered.items()}
+    ensemble = fit_ensemble(chances, labels)
+    return Mixture(
         members=ensemble.members,
         temperatures=tuple(one.temperature for one in tempered.values()),
         weights=ensemble.weights,
-        tempering=untempered(labels.shape[1]),
+        tempering=temper(_logs(ensemble.chances(chances)), labels),
     )
-    return replace(found, tempering=temper(_logs(found._ensemble.chances(found._of_members(given))), labels))
 
 
 def _logs(mean: NDArray[np.float64]) -> NDArray[np.float64]:

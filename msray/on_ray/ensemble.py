@@ -14,12 +14,12 @@ from ray import serve
 
 from msray.api.config import ModelWords
 from msray.api.model_queue import ModelQueue
-from msray.api.model_server import ModelServer, Question, Reply
+from msray.api.model_server import ModelServer, Question, Scored
 from msray.api.model_shelf import RegistryShelf
-from msray.api.models import ModelStatus
+from msray.api.models import Answered, ModelStatus
 from msray.api.models_here import FOLLOW_S
 from msray.clock import SystemClock
-from msray.errors import UnavailableError
+from msray.errors import MsrayError, UnavailableError
 from msray.on_ray.calls import answer
 from msray.on_ray.scaling import Lag
 from msray.on_ray.session import BOARD, ENSEMBLE_APP, find
@@ -79,7 +79,7 @@ class Ensemble:
     def __init__(self, config: EnsembleConfig) -> None:
         self._figures, self._clock = Figures(), SystemClock()
         self._server = ModelServer(config.models_dir, config.models, figures=self._figures)
-        self._queue = ModelQueue(self._server, figures=self._figures)
+        self._queue = ModelQueue(self._server, figures=self._figures, clock=self._clock)
         self._lag = Lag(self._figures)
         self._following = asyncio.get_running_loop().create_task(self._follow())
 
@@ -87,11 +87,13 @@ class Ensemble:
         """All that are to be served."""
         return self._server.models()
 
-    async def whole(self, model: str, rows: Rows) -> Reply:
+    async def whole(self, model: str, rows: Rows) -> Answered | MsrayError:
         """What a model says behind the last row of each window; see :meth:`ModelServer.whole`."""
-        return await self._queue.ask(Question(model, rows))
+        said = await self._queue.ask(Question(model, rows))
+        assert not isinstance(said, Scored)
+        return said
 
-    async def window_scores(self, model: str, rows: Rows) -> Reply:
+    async def window_scores(self, model: str, rows: Rows) -> Scored | MsrayError:
         """What the members over windows say, each window by itself; see :meth:`Runner.window_scores`.
 
         Parameters
@@ -101,7 +103,9 @@ class Ensemble:
         rows
             ``(windows, rows, features)``; NaN where a feature is not known.
         """
-        return await self._queue.ask(Question(model, rows, is_whole=False))
+        said = await self._queue.ask(Question(model, rows, is_whole=False))
+        assert not isinstance(said, Answered)
+        return said
 
     def check_health(self) -> None:
         """Serve asks every few seconds, and starts another in place of a replica that raises.

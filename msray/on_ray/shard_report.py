@@ -13,7 +13,7 @@ from msray.market import ASK, Instrument, PredictionScore
 from msray.telemetry import families
 from msray.telemetry.metrics import Figures, Sample
 
-if TYPE_CHECKING:  # the board and the API read what shards have made here: they need none of it
+if TYPE_CHECKING:  # the board and the API read what shards have made here, and need neither feeds nor backtests
     from msray.backtest import PaperStatus
     from msray.feeds.live import WebSocketSource
     from msray.prediction import Forecasts, Lane

@@ -15,16 +15,6 @@ from tests.commands import REPOSITORY
 
 RUN_MAIN = "import sys; from msray.cli import app; from tests.cli.conftest import add_examples; add_examples(); "
 
-CLUSTER = """
-import sys
-import ray
-from msray.on_ray import session
-session.start_local()
-print(ray.get_runtime_context().gcs_address, flush=True)
-sys.stdin.read()
-session.leave()
-"""
-
 
 class Said(NamedTuple):
     """What a command left behind."""
@@ -75,14 +65,11 @@ def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.fixture(scope="package")
-def _cluster() -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from tests.on_ray.programs import cluster
+
+    with cluster(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
 
 
 @pytest.fixture

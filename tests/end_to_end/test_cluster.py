@@ -193,20 +193,24 @@ def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running
 
 def test_of_two_that_start_at_once_one_runs_and_when_terminated_leaves_nothing_running(running: Running) -> None:
     note = running.folder / "state" / "ray-head.json"
+    msray(running.folder, "down")
     both = [start(running.folder, "live", "--seconds", "200") for _ in range(2)]
-    eventually(lambda: any(one.poll() is not None for one in both), 100)
-    refused, runs = sorted(both, key=lambda one: one.poll() is None)
-    error = json.loads(refused.communicate()[0])["error"]
-    eventually(lambda: note.exists() and _answers(running), 100)
+    try:
+        eventually(lambda: any(one.poll() is not None for one in both), 100)
+        refused, runs = sorted(both, key=lambda one: one.poll() is None)
+        error = json.loads(refused.communicate()[0])["error"]
+        eventually(lambda: _answers(running) and set(running.books()) == set(NAMES), 100)
+        count, was_noted = len(processes_in(running.folder)), note.exists()
+        runs.terminate()
+        out, err = runs.communicate(timeout=60)
+    finally:
+        for one in both:
+            one.kill()
 
     assert refused.returncode == 2
     assert f"by pid {runs.pid} on " in error["message"]
-    assert set(running.books()) == set(NAMES)
-    assert len(processes_in(running.folder)) > 10
-
-    runs.terminate()
-    out, err = runs.communicate(timeout=60)
-
+    assert count > 10
+    assert was_noted
     assert (runs.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
     assert not note.exists()
     eventually(lambda: not processes_in(running.folder), 10)

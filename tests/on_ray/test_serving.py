@@ -21,7 +21,7 @@ from msray.on_ray.environment import free_port
 from msray.on_ray.serving import OPTIONS, ROUTE_PREFIX, SERVE_LOGGING, build_app, start_api, with_key_of_the_environment
 from msray.on_ray.session import API_APP, ENSEMBLE_APP
 from tests.end_to_end.running import REPOSITORY, get
-from tests.on_ray.serve_program import commands_of, served
+from tests.on_ray.programs import commands_of, served
 from tests.on_ray.sessions import started
 from tests.waiting import eventually
 
@@ -116,15 +116,14 @@ class Cluster(NamedTuple):
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with started(tmp_path_factory.mktemp("serve"), dashboard=True) as session:
-        yield Cluster(session.dashboard, free_port(8000))
+        yield Cluster(session.dashboard, free_port())
 
 
 def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster, tmp_path: Path) -> None:
     start_api(ApiConfig(port=cluster.port))
     start_ensemble(EnsembleConfig())
     eventually(cluster.is_ready, 30)
-    by_code = cluster.applications()
-    assert any(_is_haproxy(command) for command in commands_of(os.getpid()))
+    by_code, commands = cluster.applications(), commands_of(os.getpid())
     for name in APPS:
         serve.delete(name)
 
@@ -137,6 +136,7 @@ def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster,
     eventually(cluster.is_ready, 30)
     by_file = cluster.applications()
 
+    assert any(_is_haproxy(command) for command in commands)
     assert _what_runs(by_file) == _what_runs(by_code)
     assert all(by_file["applications"][name]["source"] != by_code["applications"][name]["source"] for name in APPS)
 

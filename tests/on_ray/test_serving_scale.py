@@ -24,7 +24,7 @@ WITHIN_S = 120.0
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port = free_port(8000)
+    port = free_port()
     with started(tmp_path_factory.mktemp("scale")) as session:
         start_api(ApiConfig(port=port, ledger_url=SecretStr(str(session.ledger_path))))
         yield port

@@ -78,7 +78,7 @@ set_up() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
     -c "$root/constraints.txt" -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
   # pip compiles file by file, on one core; what is not Python of today is left out, as pip does.
-  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" || true
+  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" "$root/msray" || true
   stamp_of "$1" >"$venv/.stamp-$1"
 }
 

@@ -118,10 +118,11 @@ def start_live(plan: LivePlan) -> None:
     with contextlib.ExitStack() as undo:
         undo.callback(_kill_all)
         undo.callback(_stop_served)
+        board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # they start side by side
         answer_now(ledger.reasons.remote())
         _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
-        answer_now(start_board().look.remote())
-        _warm_nodes(trades=plan.paper is not None)
+        answer_now(board.look.remote())
+        answer_now(warmed, WARM_UP_S)
         if ensemble.models:
             start_serve(plan.api)
             start_ensemble(ensemble)
@@ -151,8 +152,8 @@ def _refuse_held(holders: Mapping[str, str]) -> None:
         )
 
 
-def _warm_nodes(*, trades: bool) -> None:
-    """Compile the kernels once on each node, so that its shards only load them."""
+def _warm_nodes(*, trades: bool) -> list[Any]:
+    """Begin to compile the kernels once on each node, so that its shards only load them; what is to be waited for."""
 
     def compile_all() -> None:
         warm_up()
@@ -161,7 +162,7 @@ def _warm_nodes(*, trades: bool) -> None:
 
     warm = ray.remote(num_cpus=0)(compile_all)
     where = [NodeAffinitySchedulingStrategy(node, soft=True) for node in _nodes()]
-    answer_now([warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where], WARM_UP_S)
+    return [warm.options(name="msray-warm-up", scheduling_strategy=one).remote() for one in where]
 
 
 def _nodes() -> list[str]:

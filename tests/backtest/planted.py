@@ -1,5 +1,7 @@
 """A market with an edge that is known: the book leans, and the price follows."""
 
+import functools
+
 import numpy as np
 
 from msray.backtest.tape import Tape, TapeRecorder
@@ -19,6 +21,7 @@ WORDS = DetectionConfig(
 )
 
 
+@functools.cache
 def leaning_market(seed: int, *, follows: bool, episodes: int = 40) -> Tape:
     """A book that leans to one side now and then, for some seconds.
 

@@ -17,6 +17,7 @@ case "$*" in
   *version_info*) exit {is_old} ;;
   *ensurepip*) exit {lacks_venv} ;;
   "-m venv"*) mkdir -p "$4/bin"; for p in python msray; do cp "$0" "$4/bin/$p"; done ;;
+  "-m compileall"*) ;;
   "-m pip"*) echo "$*" >>"$CALLS"; exit "${{PIP_EXIT:-0}}" ;;
   *) echo "ran $(basename "$0") $* in $(pwd)" ;;
 esac

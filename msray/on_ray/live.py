@@ -118,9 +118,9 @@ def start_live(plan: LivePlan) -> None:
     with contextlib.ExitStack() as undo:
         undo.callback(_kill_all)
         undo.callback(_stop_served)
-        board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # they start side by side
         answer_now(ledger.reasons.remote())
         _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
+        board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # they start side by side
         answer_now(board.look.remote())
         answer_now(warmed, WARM_UP_S)
         if ensemble.models:

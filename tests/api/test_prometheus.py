@@ -49,9 +49,10 @@ def found(where: str, path: str, name: str) -> Any:
 
     def ask() -> Any:
         try:
-            return httpx.get(f"http://{where}/api/v1/{path}").json()["data"][name]
+            answer = httpx.get(f"http://{where}/api/v1/{path}")
         except httpx.TransportError:
-            return []  # it is starting
+            return []
+        return answer.json()["data"][name] if answer.status_code == 200 else []  # 503 while it is starting
 
     return eventually(ask)
 

@@ -98,11 +98,7 @@ def _trained(problem: Problem, name: str) -> tuple[float, int, Said]:
     valid, test = (fitted.scores(problem, part) for part in (problem.parts.valid, problem.parts.test))
     mixture = fit_mixture({name: valid}, problem.of(problem.parts.valid)[slice(*problem.parts.valid)])
     sys.stderr.write(f"{name}: {len(fitted.history)} epochs, {seconds:.0f} s\n")
-    return (
-        seconds,
-        fitted.network.size,
-        Said.by(mixture, {name: test}),
-    )
+    return seconds, fitted.network.size, Said.by(mixture, {name: test})
 
 
 if __name__ == "__main__":

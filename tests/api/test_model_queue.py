@@ -22,10 +22,11 @@ class Held:
     """Answers by the model's name, once it is let go; ``raises`` for that name."""
 
     def __init__(self) -> None:
-        self.may_go = threading.Event()
+        self.began, self.may_go = threading.Event(), threading.Event()
         self.asked: list[int] = []
 
     def answer_all(self, questions: Sequence[Question]) -> list[Reply]:
+        self.began.set()
         self.may_go.wait(10)
         self.asked.append(len(questions))
         if any(one.model == "raises" for one in questions):
@@ -55,6 +56,18 @@ def asking(queue: ModelQueue, *names: str) -> list[asyncio.Task[Reply]]:
     return [asyncio.create_task(queue.ask(Question(name, ROWS, is_whole=False))) for name in names]
 
 
+async def one_under_way(queue: ModelQueue, held: Held) -> list[asyncio.Task[Reply]]:
+    first = asking(queue, "first")
+    assert await asyncio.to_thread(held.began.wait, 10)
+    return first
+
+
+async def waiting(queue: ModelQueue, *names: str) -> list[asyncio.Task[Reply]]:
+    asked = asking(queue, *names)
+    await asyncio.sleep(0)  # each has asked, and waits
+    return asked
+
+
 async def digests(tasks: Sequence[asyncio.Task[Reply]]) -> list[str]:
     return [one.digest for one in await asyncio.gather(*tasks) if isinstance(one, Scored)]
 
@@ -63,10 +76,8 @@ async def test_the_first_goes_alone_and_those_meanwhile_together_in_their_order(
     queue: ModelQueue, held: Held, figures: Figures
 ) -> None:
     names = [f"m{number}" for number in range(MAX_BATCH + 3)]
-    first = asking(queue, "first")
-    await asyncio.sleep(0.01)
-    others = asking(queue, *names)
-    await asyncio.sleep(0.01)
+    first = await one_under_way(queue, held)
+    others = await waiting(queue, *names)
 
     held.may_go.set()
 
@@ -76,13 +87,10 @@ async def test_the_first_goes_alone_and_those_meanwhile_together_in_their_order(
 
 
 async def test_those_who_have_gone_away_take_nobodys_place(queue: ModelQueue, held: Held) -> None:
-    first = asking(queue, "first")
-    await asyncio.sleep(0.01)
-    gone, stays = asking(queue, *("gone",) * MAX_BATCH), asking(queue, "stays")
-    await asyncio.sleep(0.01)
+    first = await one_under_way(queue, held)
+    gone, stays = await waiting(queue, *("gone",) * MAX_BATCH), await waiting(queue, "stays")
     for one in gone:
         one.cancel()
-    await asyncio.sleep(0.01)
 
     held.may_go.set()
 
@@ -104,10 +112,8 @@ async def test_what_the_server_raises_is_told_to_those_it_was_asked_for_and_it_g
 async def test_when_it_is_closed_the_one_under_way_is_answered_and_the_others_are_told(
     queue: ModelQueue, held: Held
 ) -> None:
-    first = asking(queue, "first")
-    await asyncio.sleep(0.01)
-    others = asking(queue, "second")
-    await asyncio.sleep(0.01)
+    first = await one_under_way(queue, held)
+    others = await waiting(queue, "second")
 
     queue.close()
     held.may_go.set()

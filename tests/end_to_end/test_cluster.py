@@ -179,6 +179,7 @@ def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running) -> 
 
 def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running) -> None:
     assert msray(running.folder, "down")["data"]["was_running"]
+    eventually(lambda: not processes_in(running.folder), 10)
     stored = {one["signal_id"] for one in msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]}
     file = running.folder / "again.parquet"
 

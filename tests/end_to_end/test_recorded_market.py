@@ -89,6 +89,7 @@ def test_books_signals_and_predictions_are_those_of_the_exchange_and_of_a_replay
     assert compared > 50
     assert not wrong
     assert detected
+    assert len(ids) == len(stored)
     assert detected == set(pl.read_parquet(again).filter(pl.col("signal_type") != "prediction")["signal_id"])
 
     assert (model["model"], model["digest"]) == ("small:1", digest)
@@ -97,7 +98,7 @@ def test_books_signals_and_predictions_are_those_of_the_exchange_and_of_a_replay
     assert model["scores"][0]["base_rate"] is not None
     assert told["problems"] == []
     assert told["predictions"]["made"] >= model["predictions"]
-    assert ids == set(pl.read_parquet(of_log)["signal_id"])
+    assert sorted(ids) == sorted(pl.read_parquet(of_log)["signal_id"])
     assert len(ids - detected) >= model["signals"]  # as it was told, a moment before the end
 
     assert {one["data"]["signal_id"] for one in found if one["type"] == "signal"} <= ids

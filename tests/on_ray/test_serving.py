@@ -30,6 +30,7 @@ YAML = REPOSITORY / "cluster" / "serve.yaml"
 NOT_OF_A_FILE = {"host", "port", "ledger_url", "keys_file", "api_key", "models_dir", "models"}
 """Fields of the API that are Serve's, the ledger actor's, secret, or the ensemble's."""
 SIGNAL = {"symbol": "BTCUSDT", "venue": "binance_usdm", "signal_type": "imbalance", "score": 0.5, "price": 61_000.5}
+SIGNAL_READ = {key: SIGNAL[key] for key in ("signal_type", "score", "price")}
 APPS = (API_APP, ENSEMBLE_APP)
 RAYS_OWN = {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}
 
@@ -82,14 +83,11 @@ def test_a_replica_reads_its_key_from_its_environment(monkeypatch: pytest.Monkey
 
 def test_a_signal_that_was_posted_is_read_back_without_haproxy_too(tmp_path: Path) -> None:
     with served(tmp_path, RAYS_OWN) as api:
-        answer = httpx.post(f"{api.url}/api/v1/signals", json=SIGNAL)
-        read = httpx.get(f"{api.url}/api/v1/signals/{answer.json()['signal_id']}")
+        posted, read = _post_and_read(api.url)
         commands = api.commands()
 
-    assert (answer.status_code, read.status_code) == (201, 200)
-    assert {key: read.json()[key] for key in ("signal_type", "score", "price")} == {
-        key: SIGNAL[key] for key in ("signal_type", "score", "price")
-    }
+    assert posted == 201
+    assert read == SIGNAL_READ
     assert commands
     assert not any(_is_haproxy(command) for command in commands)
 
@@ -124,6 +122,7 @@ def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster,
     start_ensemble(EnsembleConfig())
     eventually(cluster.is_ready, 30)
     by_code, commands = cluster.applications(), commands_of(os.getpid())
+    posted, read = _post_and_read(f"http://127.0.0.1:{cluster.port}")
     for name in APPS:
         serve.delete(name)
 
@@ -137,8 +136,17 @@ def test_serve_deploy_of_the_file_equals_what_the_code_deploys(cluster: Cluster,
     by_file = cluster.applications()
 
     assert any(_is_haproxy(command) for command in commands)
+    assert posted == 201
+    assert read == SIGNAL_READ
     assert _what_runs(by_file) == _what_runs(by_code)
     assert all(by_file["applications"][name]["source"] != by_code["applications"][name]["source"] for name in APPS)
+
+
+def _post_and_read(url: str) -> tuple[int, dict[str, Any]]:
+    """How a signal that is posted is answered, and what is read back of it."""
+    answer = httpx.post(f"{url}/api/v1/signals", json=SIGNAL)
+    read = httpx.get(f"{url}/api/v1/signals/{answer.json()['signal_id']}").raise_for_status().json()
+    return answer.status_code, {key: read[key] for key in SIGNAL_READ}
 
 
 def _is_haproxy(command: str) -> bool:

@@ -231,6 +231,39 @@ def count_alarms(watch: Arena, values: Floats) -> int:
 
 
 @kernel
+def count_alarms_at(thresholds: Floats, watch: Arena, values: Floats, counts: Any) -> None:
+    """Alarms of a calibrated watch that starts over the values, at each of some thresholds, which grow.
+
+    Up to its first alarm a watch does what one with a lower threshold did up to the first of its own. So that one's
+    state, then, is gone on from: most of the values are gone through by few of the watches.
+    """
+    section = w.SECTION_AT
+    w.restart_watch(watch, 0)
+    fork, begin = watch.copy(), 0
+    for j in range(thresholds.shape[0]):
+        watch[:] = fork
+        put_float(watch, section + m.THRESHOLD, thresholds[j])
+        alarms = 0
+        if begin > 0:
+            if m.statistic_above(watch, section, thresholds[j]) > thresholds[j]:
+                alarms = 1
+            else:
+                watch[section + m.ALARMED] = watch[w.SETTLING] = 0
+        behind = begin
+        for t in range(begin, values.shape[0]):
+            if w.watch_update(watch, 0, t, values[t]) != 0:
+                if alarms == 0:
+                    fork[:] = watch
+                    behind = t + 1
+                alarms += 1
+        counts[j] = alarms
+        if alarms == 0:
+            counts[j:] = 0
+            break
+        begin = behind
+
+
+@kernel
 def passages(
     watch: Arena,
     residuals: Floats,
@@ -283,7 +316,4 @@ def alarm_counts(
         fit(history, clip, max_order, refit, spare)
         install(watch, 0, refit)
         resample(residuals, fitted, block, state, future)
-        for j in range(thresholds.shape[0]):
-            put_float(watch, w.SECTION_AT + m.THRESHOLD, thresholds[j])
-            w.restart_watch(watch, 0)
-            counts[r, j] = count_alarms(watch, future)
+        count_alarms_at(thresholds, watch, future, counts[r])

@@ -50,7 +50,8 @@ def start_head(state_dir: Path) -> Head:
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():
-        subprocess.run([_ray(), "get-auth-token", "--generate"], check=False, capture_output=True)
+        if not (Path.home() / ".ray" / "auth_token").exists():  # asking Ray itself takes seconds
+            subprocess.run([_ray(), "get-auth-token", "--generate"], check=False, capture_output=True)
         try:
             return _start(state_dir, free_port(DASHBOARD_PORT))
         except UnavailableError:  # another cluster may have taken the port in the seconds until its dashboard opened it

@@ -5,6 +5,7 @@ import logging
 import socket
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,16 +121,26 @@ def start_live(plan: LivePlan) -> None:
         undo.callback(_stop_served)
         answer_now(ledger.reasons.remote())
         _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
-        board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # they start side by side
-        answer_now(board.look.remote())
-        answer_now(warmed, WARM_UP_S)
-        if ensemble.models:
-            start_serve(plan.api)
-            start_ensemble(ensemble)
-        answer_now(start_supervisor(shard_plans(plan)).status.remote())
-        if plan.api is not None:
-            start_api(plan.api)
+        board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # and what is served, side by side
+        with ThreadPoolExecutor(1) as serving:
+            models, api = serving.submit(_serve_models, plan.api, ensemble), serving.submit(_serve_api, plan.api)
+            answer_now(board.look.remote())
+            answer_now(warmed, WARM_UP_S)
+            models.result()
+            answer_now(start_supervisor(shard_plans(plan)).status.remote())
+            api.result()
         undo.pop_all()
+
+
+def _serve_models(api: ApiConfig | None, ensemble: EnsembleConfig) -> None:
+    if ensemble.models:
+        start_serve(api)
+        start_ensemble(ensemble)
+
+
+def _serve_api(config: ApiConfig | None) -> None:
+    if config is not None:
+        start_api(config)
 
 
 def _already() -> UsageError:

@@ -190,6 +190,10 @@ class DetectionConfig(_Words):
         """Expected bars between false alarms of one watch."""
         return self.arl0_bars * len(self.watches)
 
+    def unwatched(self) -> "DetectionConfig":
+        """The same bars, and nothing that is watched."""
+        return self.model_copy(update={"watches": ()})
+
     def words_digest(self) -> str:
         """Digest (sha256, 64 hexadecimal digits) of what is looked for; a part of every signal's id.
 

@@ -34,6 +34,9 @@ class Pipeline:
         Gives each instrument's row sink, by instrument id. Where it, or its answer, is None, no rows are written.
     log
         Gives each instrument's log sink, likewise.
+    detects
+        Whether detectors watch. Else there are rows alone, the same ones, and nothing is calibrated, whatever a log
+        says of its run.
     timer
         Monotonic nanoseconds; with it, ``busy_ns`` of each lane counts what its instrument took, decoding included.
     """
@@ -48,6 +51,7 @@ class Pipeline:
         solver: Solver | None = None,
         sink: Callable[[str], RowSink | None] | None = None,
         log: Callable[[str], LogSink | None] | None = None,
+        detects: bool = True,
         timer: Callable[[], int] = int,
     ) -> None:
         self._instruments = tuple(instruments)
@@ -56,6 +60,7 @@ class Pipeline:
         self._solver = solver
         self._sink = sink
         self._log = log
+        self._detects = detects
         self._timer = timer
         self.lanes: dict[str, Lane] = {}
         self.refused: Counter[Reason] = Counter()
@@ -105,8 +110,8 @@ class Pipeline:
     def _new_engine(self, instrument: Instrument, calibration: Calibration | None) -> PredictionEngine:
         return PredictionEngine(
             instrument,
-            self._detection,
-            calibration=calibration,
+            self._detection if self._detects else self._detection.unwatched(),
+            calibration=calibration if self._detects else None,
             solver=self._solver,
             sink=self._sink(instrument.id) if self._sink else None,
             log=self._log(instrument.id) if self._log else None,

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from msray.detectors import calibrate, new_watch
+from msray.detectors import kernels as watch
 from msray.detectors import kernels_calibration as k
+from msray.detectors import kernels_members as members
 from tests.detectors.made import Floats, autoregressive, student
 from tests.naive.detectors import yule_walker
 
@@ -129,3 +132,24 @@ def test_volatility_that_clusters_asks_for_blocks() -> None:
 def test_dependence_stops_at_the_bound_and_at_a_constant() -> None:
     assert k.dependence(np.linspace(0.0, 1.0, 600), 30) == 30
     assert k.dependence(np.ones(600), 30) == 0
+
+
+@pytest.mark.parametrize("detector", ["ensemble", "cusum", "page_hinkley", "focus"])
+@pytest.mark.parametrize("heights", [(0.1, 0.5, 1.0), (1.0, 3.0, 3.0), (2.0, 5.0, 8.0), (0.5, 50.0, 60.0)])
+def test_alarms_at_several_thresholds_are_those_at_each_by_itself(detector: str, heights: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(5)
+    calibration = calibrate(rng.normal(size=300), detector=detector, arl0=500, seed=1, simulated_bars=1 << 16)
+    words = np.zeros(watch.WATCH_WORDS, np.int64)
+    new_watch(words, 0, detector=detector, arl0=500, calibration=calibration)
+    for _ in range(20):
+        values = autoregressive(rng, 700, 0.3) * rng.choice([0.3, 1.0, 2.0])
+        alone = []
+        for height in heights:
+            mine = words.copy()
+            mine[watch.SECTION_AT + members.THRESHOLD : watch.SECTION_AT + members.THRESHOLD + 1].view(float)[0] = height
+            alone.append(k.count_alarms(mine, values))
+
+        counts = np.full(len(heights), -1)
+        k.count_alarms_at(np.array(heights), words.copy(), values, counts)
+
+        assert counts.tolist() == alone

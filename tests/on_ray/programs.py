@@ -13,7 +13,7 @@ from tests.end_to_end.running import environment, family
 CLUSTER = """
 import sys
 from msray.on_ray import session
-session.start_local()
+session.start_local(cpus=2)  # each more is a process that loads what the tasks need
 try:
     import ray
     print(ray.get_runtime_context().gcs_address, flush=True)

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from msray.book import SyncLimits
 from msray.errors import ConfigError, UsageError
 from msray.market import DEPTH, GAP, SNAPSHOT, GapReason, Instrument, concatenate
-from msray.prediction import Arrived, Disconnected, LogEvent, Pipeline, Replayed, Requested, Rows
+from msray.prediction import (
+    Arrived,
+    Began,
+    DetectionConfig,
+    Disconnected,
+    LogEvent,
+    Pipeline,
+    Replayed,
+    Requested,
+    Rows,
+    log_metadata,
+)
 from msray.venues import Decoder, Frames, Reason
 from tests.naive.exchange import record
 from tests.prediction.made import (
@@ -211,6 +222,23 @@ def test_each_instrument_has_its_own_sink() -> None:
     for name, rows in seen.items():
         assert {one for one, _ in rows} == {name}
         assert sum(rows_of for _, rows_of in rows) == machine.lanes[name].engine.counts.depth_messages
+
+
+def test_without_detectors_there_are_the_same_rows_and_nothing_else() -> None:
+    began = Began(tuple(one.id for one in ALL), START_NS, log_metadata(CALIBRATED, []))
+    found: dict[bool, list[tuple[object, ...]]] = {True: [], False: []}
+
+    def rows_and_signals(*, detects: bool) -> int:
+        def take(rows: Rows) -> None:
+            found[detects].append((rows.instrument.id, rows.stretch, rows.values.tobytes(), rows.bests.tobytes()))
+
+        machine = Pipeline(ALL, DetectionConfig(), sink=lambda _: take, solver=OnceSolver(), detects=detects)
+        signals = run(machine, [began, *EVENTS])
+        return len(signals)
+
+    assert rows_and_signals(detects=True) > 0
+    assert rows_and_signals(detects=False) == 0
+    assert found[False] == found[True]
 
 
 def test_time_is_shared_out_to_those_who_took_it() -> None:

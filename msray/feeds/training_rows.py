@@ -37,6 +37,6 @@ def read_training_rows(
     def sink(name: str) -> RowSink:
         return LevelSink(recorders[name]) if needs_levels else recorders[name]
 
-    pipeline = Pipeline(replay.instruments, DetectionConfig(), sink=sink, detects=False)
+    pipeline = Pipeline(replay.instruments, DetectionConfig().unwatched(), sink=sink)
     drive(replay, pipeline, until_ns=until_ns, progress=progress)
     return {name: recorder.take() for name, recorder in recorders.items()}

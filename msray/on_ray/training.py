@@ -5,11 +5,12 @@ whose worker dies, or a whole training that was interrupted, goes on from there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.queue import Queue
 
 from msray.on_ray.calls import answer_now
 from msray.on_ray.side_by_side import need_cluster, share_of_gpu
@@ -119,46 +120,31 @@ def run_on_ray(works: Sequence[Work], told: Told) -> list[Trained]:
         for epoch in one.kept.begun(one.job):
             told(one.job, epoch)
     problems = {id(one.problem): one.problem for one in works}
-    put, ears = {which: ray.put(problem) for which, problem in problems.items()}, _ears.remote()
+    put, heard = {which: ray.put(problem) for which, problem in problems.items()}, Queue(actor_options={"num_cpus": 0})
     work = _train.options(num_gpus=share_of_gpu())
     running = {
-        work.remote(put[id(one.problem)], one.kept, one.job, number, ears): number for number, one in enumerate(works)
+        work.remote(put[id(one.problem)], one.kept, one.job, number, heard): number for number, one in enumerate(works)
     }
     found: dict[int, Trained] = {}
     try:
         while running:
             ended, _ = ray.wait(list(running), num_returns=len(running), timeout=ASKED_S)
-            for number, epoch in answer_now(ears.take.remote()):
-                told(works[number].job, epoch)
+            for number, epoch in heard.get_nowait_batch(heard.qsize()):
+                told(works[number].job, Epoch(**epoch))
             for task in ended:
                 found[running[task]] = answer_now(task, None)
                 del running[task]
     finally:
         for task in running:
             ray.cancel(task, force=True)  # in the middle of an epoch nothing listens
+        heard.shutdown(force=True)
     return [found[number] for number in range(len(works))]
 
 
-class _Ears:
-    """Hears of epochs where they end, until somebody asks."""
-
-    def __init__(self) -> None:
-        self._heard: list[tuple[int, Epoch]] = []
-
-    def hear(self, number: int, epoch: Epoch) -> None:
-        """An epoch of a job has ended."""
-        self._heard.append((number, epoch))
-
-    def take(self) -> list[tuple[int, Epoch]]:
-        """All that was heard since the last time."""
-        heard, self._heard = self._heard, []
-        return heard
-
-
-def _train_one(problem: Problem, kept: TrainingFolder, job: Job, number: int, ears: Any) -> Trained:
+def _train_one(problem: Problem, kept: TrainingFolder, job: Job, number: int, heard: Queue) -> Trained:
     use_one_thread()
-    return kept.run(problem, job, lambda epoch: ears.hear.remote(number, epoch))
+    # As a dict: to read an Epoch, the queue's own process would have to load all that trains.
+    return kept.run(problem, job, lambda epoch: heard.put_nowait((number, asdict(epoch))))
 
 
-_ears: Any = ray.remote(num_cpus=0)(_Ears)
 _train: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(_train_one)

@@ -23,7 +23,8 @@ class Pipeline:
     instruments
         All of them; ids are unique.
     detection
-        The user's words, the same for all.
+        The user's words, the same for all. Where they watch nothing, there are rows alone, and nothing is calibrated,
+        whatever a log says of its run.
     calibrations
         By instrument id; what is not there calibrates itself.
     limits
@@ -34,9 +35,6 @@ class Pipeline:
         Gives each instrument's row sink, by instrument id. Where it, or its answer, is None, no rows are written.
     log
         Gives each instrument's log sink, likewise.
-    detects
-        Whether detectors watch. Else there are rows alone, the same ones, and nothing is calibrated, whatever a log
-        says of its run.
     timer
         Monotonic nanoseconds; with it, ``busy_ns`` of each lane counts what its instrument took, decoding included.
     """
@@ -51,7 +49,6 @@ class Pipeline:
         solver: Solver | None = None,
         sink: Callable[[str], RowSink | None] | None = None,
         log: Callable[[str], LogSink | None] | None = None,
-        detects: bool = True,
         timer: Callable[[], int] = int,
     ) -> None:
         self._instruments = tuple(instruments)
@@ -60,7 +57,6 @@ class Pipeline:
         self._solver = solver
         self._sink = sink
         self._log = log
-        self._detects = detects
         self._timer = timer
         self.lanes: dict[str, Lane] = {}
         self.refused: Counter[Reason] = Counter()
@@ -97,7 +93,7 @@ class Pipeline:
         """Be as the run was when it began; what one before it learned is not known to it."""
         said = read_log_metadata(event.metadata)
         if said is not None:
-            self._detection = said[0]
+            self._detection = said[0] if self._detection.watches else said[0].unwatched()
         for instrument in self._instruments:
             lane = self.lanes[instrument.id]
             calibration = lane.engine.calibration if said is None else said[1].get(instrument.id)
@@ -110,8 +106,8 @@ class Pipeline:
     def _new_engine(self, instrument: Instrument, calibration: Calibration | None) -> PredictionEngine:
         return PredictionEngine(
             instrument,
-            self._detection if self._detects else self._detection.unwatched(),
-            calibration=calibration if self._detects else None,
+            self._detection,
+            calibration=calibration if self._detection.watches else None,
             solver=self._solver,
             sink=self._sink(instrument.id) if self._sink else None,
             log=self._log(instrument.id) if self._log else None,

@@ -146,7 +146,9 @@ def test_alarms_at_several_thresholds_are_those_at_each_by_itself(detector: str,
         alone = []
         for height in heights:
             mine = words.copy()
-            mine[watch.SECTION_AT + members.THRESHOLD : watch.SECTION_AT + members.THRESHOLD + 1].view(float)[0] = height
+            mine[watch.SECTION_AT + members.THRESHOLD : watch.SECTION_AT + members.THRESHOLD + 1].view(float)[0] = (
+                height
+            )
             alone.append(k.count_alarms(mine, values))
 
         counts = np.full(len(heights), -1)

@@ -226,19 +226,21 @@ def test_each_instrument_has_its_own_sink() -> None:
 
 def test_without_detectors_there_are_the_same_rows_and_nothing_else() -> None:
     began = Began(tuple(one.id for one in ALL), START_NS, log_metadata(CALIBRATED, []))
-    found: dict[bool, list[tuple[object, ...]]] = {True: [], False: []}
 
-    def rows_and_signals(*, detects: bool) -> int:
+    def told(words: DetectionConfig) -> tuple[list[tuple[object, ...]], int]:
+        found: list[tuple[object, ...]] = []
+
         def take(rows: Rows) -> None:
-            found[detects].append((rows.instrument.id, rows.stretch, rows.values.tobytes(), rows.bests.tobytes()))
+            found.append((rows.instrument.id, rows.stretch, rows.values.tobytes(), rows.bests.tobytes()))
 
-        machine = Pipeline(ALL, DetectionConfig(), sink=lambda _: take, solver=OnceSolver(), detects=detects)
-        signals = run(machine, [began, *EVENTS])
-        return len(signals)
+        machine = Pipeline(ALL, words, sink=lambda _: take, solver=OnceSolver())
+        return found, len(run(machine, [began, *EVENTS]))
 
-    assert rows_and_signals(detects=True) > 0
-    assert rows_and_signals(detects=False) == 0
-    assert found[False] == found[True]
+    rows, signals = told(DetectionConfig())
+    alone = told(DetectionConfig().unwatched())
+
+    assert signals > 0
+    assert alone == (rows, 0)
 
 
 def test_time_is_shared_out_to_those_who_took_it() -> None:

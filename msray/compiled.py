@@ -25,16 +25,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 PACKAGE = Path(__file__).resolve().parent
 
 
-def _kernel_digest() -> str:
+def cache_folder(kind: str, *more: Path) -> Path:
+    """Where what was computed once on this machine is kept, made if missing.
+
+    Parameters
+    ----------
+    kind
+        What it is.
+    more
+        Files that it depends on beside the kernels: where one of them changes, nothing of before is found.
+    """
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted([*PACKAGE.rglob("kernels*.py"), *PACKAGE.glob("market/*.py")]):
+    for path in sorted([*PACKAGE.rglob("kernels*.py"), *PACKAGE.glob("market/*.py"), *more]):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
     root = Path(os.environ.get("NUMBA_CACHE_DIR") or Path.home() / ".cache" / "msray")
-    folder = root / f"kernels-{_kernel_digest()}"
+    folder = root / f"{kind}-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -90,4 +95,4 @@ def typed_kernel(signature: Any) -> Callable[[F], F]:
 
 
 _settings: Any = config
-_FOLDER = _cache_folder()
+_FOLDER = cache_folder("kernels")

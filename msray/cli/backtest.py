@@ -51,6 +51,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
     from msray.backtest import backtest as run_backtest
     from msray.backtest import check_queue, report_page, run_all
     from msray.backtest.config import check_funding
+    from msray.cli.calibrations import remembering
     from msray.cli.settings_file import load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -73,6 +74,7 @@ def backtest(  # noqa: PLR0913 (a flag each)
             opened,
             words,
             calibrations=known,
+            solver=remembering(),
             features=make(assumed).columns,
             until_ns=time_of(until),
             progress=progress,

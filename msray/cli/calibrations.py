@@ -1,12 +1,13 @@
-"""Which calibrations of a file are meant."""
+"""Which calibrations of a file are meant, and who computes those of none."""
 
 from collections.abc import Collection
 from pathlib import Path
 
 from msray.detectors import Calibration
 from msray.errors import ConfigError
-from msray.prediction import DetectionConfig, check_calibration
+from msray.prediction import DetectionConfig, SpotSolver, check_calibration
 from msray.store.calibrations import load_calibrations
+from msray.store.solved import SolvedCalibrations
 
 
 def calibrations_for(file: Path, instruments: Collection[str], words: DetectionConfig) -> dict[str, Calibration]:
@@ -23,3 +24,8 @@ def calibrations_for(file: Path, instruments: Collection[str], words: DetectionC
     for name, calibration in known.items():
         check_calibration(calibration, name, words)
     return known
+
+
+def remembering() -> SpotSolver:
+    """Computes a calibration, if no replay of the same bars has on this machine."""
+    return SpotSolver(SolvedCalibrations())

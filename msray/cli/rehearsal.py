@@ -44,6 +44,7 @@ def live_signals(out: Output, recorded: Recorded, speed: str, address: str | Non
     FeedError
         If the recordings are not Binance's.
     """
+    from msray.cli.calibrations import remembering
     from msray.feeds.replay import drive, open_replay
     from msray.prediction import Pipeline
     from msray.simulator.process import simulating
@@ -57,7 +58,7 @@ def live_signals(out: Output, recorded: Recorded, speed: str, address: str | Non
             _detect(_plan(listening(), recorded, folder), address)
         opened = open_replay(list((folder / "raw_log").iterdir()))  # one shard, one log
         detection, known = words_for(opened, None, None)
-        pipeline = Pipeline(opened.instruments, detection, calibrations=known)
+        pipeline = Pipeline(opened.instruments, detection, calibrations=known, solver=remembering())
         return drive(opened, pipeline).signals
 
 

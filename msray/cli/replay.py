@@ -57,6 +57,7 @@ def replay(  # noqa: PLR0913 (a flag each)
     fast as it goes, so that what is told has the ids that it has in the whole. With --model, or `predict.models` in the
     configuration, trained models predict, and what came of it is shown beside what needs no model.
     """
+    from msray.cli.calibrations import remembering
     from msray.cli.predicting import forecasting_for
     from msray.clock import SystemClock
     from msray.feeds.playback import Playback
@@ -81,6 +82,7 @@ def replay(  # noqa: PLR0913 (a flag each)
                 opened.instruments,
                 words,
                 calibrations=known,
+                solver=remembering(),
                 sink=lambda name: shared_sink(tables.sink(name), sink(name)),
                 timer=clock.monotonic_ns,
             )

@@ -42,12 +42,19 @@ class Recorded:
         self, out: Output, opened: "Replay", *, until_ns: int | None = None, features: Sequence[str] = ()
     ) -> "list[Tape]":
         """Replay it once, one tape an instrument."""
+        from msray.cli.calibrations import remembering
         from msray.feeds.tapes import read_tapes
 
         words, known = words_for(opened, self.config, self.calibration)
         with show_progress(out, "replay", opened) as progress:
             return read_tapes(
-                opened, words, calibrations=known, features=features, until_ns=until_ns, progress=progress
+                opened,
+                words,
+                calibrations=known,
+                solver=remembering(),
+                features=features,
+                until_ns=until_ns,
+                progress=progress,
             )
 
 

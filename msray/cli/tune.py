@@ -61,6 +61,7 @@ def tune(  # noqa: PLR0913 (a flag each)
     """
     from msray.backtest import check_queue
     from msray.backtest.config import check_funding
+    from msray.cli.calibrations import remembering
     from msray.cli.settings_file import kept_settings, load_settings
     from msray.clock import SystemClock
     from msray.feeds.replay import open_replay
@@ -106,6 +107,7 @@ def tune(  # noqa: PLR0913 (a flag each)
             opened,
             words,
             calibrations=known,
+            solver=remembering(),
             features=make(assumed).columns,
             until_ns=time_of(until),
             progress=progress,

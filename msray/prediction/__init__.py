@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from msray.prediction.pipeline import Pipeline
     from msray.prediction.runner import Answers, Runner
     from msray.prediction.served import ServedMember, ServedModel
-    from msray.prediction.solver import Solver, ThreadSolver
+    from msray.prediction.solver import Solver, SpotSolver, ThreadSolver
 
 __all__ = [
     "Answers",
@@ -62,6 +62,7 @@ __all__ = [
     "ServedMember",
     "ServedModel",
     "Solver",
+    "SpotSolver",
     "ThreadSolver",
     "WatchConfig",
     "check_calibration",
@@ -95,7 +96,7 @@ _PLACES = {
     "pipeline": ("Pipeline",),
     "runner": ("Answers", "Runner"),
     "served": ("ServedMember", "ServedModel"),
-    "solver": ("Solver", "ThreadSolver"),
+    "solver": ("Solver", "SpotSolver", "ThreadSolver"),
 }
 
 __getattr__ = lazily(__name__, {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names})

@@ -41,8 +41,13 @@ class CalibrationTask:
         words = f"{self.instrument}|{self.detection.words_digest()}|{self.epoch_id}|{self.first_bar}|{self.last_bar}"
         return hashlib.sha256(words.encode()).digest()
 
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits of all that decides what comes of it."""
+        return hashlib.sha256(self.seed + np.ascontiguousarray(self.values).tobytes()).hexdigest()
+
     def solve(self) -> Calibration:
-        """Calibrate every watch; takes about a second of one core for each, without the GIL."""
+        """Calibrate every watch; takes about half a second of one core for each, without the GIL."""
         detection = self.detection
         watches = {
             watch.name: calibrate(

@@ -18,15 +18,39 @@ class Solver(Protocol):
         """The calibration of these bars; waits for it if need be."""
 
 
+class Solved(Protocol):
+    """Calibrations that were computed before."""
+
+    def find(self, task: CalibrationTask) -> Calibration | None:
+        """That of these bars, if it is there."""
+
+    def keep(self, task: CalibrationTask, calibration: Calibration) -> None:
+        """It may be asked for again."""
+
+
 class SpotSolver:
-    """Computes a calibration when it is asked for."""
+    """Computes a calibration when it is asked for, if it was not computed before.
+
+    Parameters
+    ----------
+    solved
+        What was; None knows of none.
+    """
+
+    def __init__(self, solved: Solved | None = None) -> None:
+        self._solved = solved
 
     def begin(self, task: CalibrationTask) -> None:
         """Nothing to do yet."""
 
     def finish(self, task: CalibrationTask) -> Calibration:
         """See :meth:`Solver.finish`."""
-        return task.solve()
+        found = self._solved.find(task) if self._solved else None
+        if found is None:
+            found = task.solve()
+            if self._solved:
+                self._solved.keep(task, found)
+        return found
 
 
 class ThreadSolver:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from msray.cli.http import get_json
 from msray.feeds.listings import fetch_listings
-from msray.on_ray import live, session
+from msray.on_ray import live, running, session
 from msray.on_ray.board import BoardView
 from msray.on_ray.shard_report import ShardStatus
 
@@ -78,8 +78,8 @@ def _running(of: live.LivePlan) -> Iterator[BoardView]:
     session.start_local()
     try:
         live.start_live(of)
-        yield live.wait_until_synced()
-        live.stop_live(ends_cluster=True)
+        yield running.wait_until_synced()
+        running.stop_live(ends_cluster=True)
     finally:
         session.leave()
 
@@ -90,7 +90,7 @@ def _process(shard: ShardStatus) -> int:
 
 def _killed(name: str) -> float:
     time.sleep(PAUSE_S)
-    (before,) = (shard for shard in live.look().shards if shard.shard == name)
+    (before,) = (shard for shard in running.look().shards if shard.shard == name)
     started = time.monotonic()
     os.kill(_process(before), signal.SIGKILL)
     while not _is_back(name, before.started_ns):
@@ -99,7 +99,7 @@ def _killed(name: str) -> float:
 
 
 def _is_back(name: str, since_ns: int) -> bool:
-    view = live.look()
+    view = running.look()
     (shard,) = (shard for shard in view.shards if shard.shard == name)
     books = [one for one in view.instruments if one.instrument in shard.instruments]
     return shard.started_ns > since_ns and all(one.state == "synced" for one in books)

@@ -87,13 +87,12 @@ def _screen(out: Output) -> Iterator[Any]:
 @contextlib.contextmanager
 def _running(market: Market, folder: Path) -> Iterator[dict[str, str]]:
     """Live detection on a Ray cluster of this process's own; ended with everything it stored."""
-    from msray.on_ray import live as running
-    from msray.on_ray import session
+    from msray.on_ray import live, running, session
 
     plan = _plan(market, folder)
     dashboard = session.start_local(dashboard=True)
     try:
-        running.start_live(plan)
+        live.start_live(plan)
         running.wait_until_synced()
         assert plan.api is not None
         api = f"http://127.0.0.1:{plan.api.port}"

@@ -49,7 +49,7 @@ class Watched:
 
     def look(self) -> list[str]:
         """Ask everybody; what is new, a line each."""
-        from msray.on_ray import live as running
+        from msray.on_ray import running
 
         self.view = running.look()
         status = self.market.status()

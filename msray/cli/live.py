@@ -53,8 +53,8 @@ def live(  # noqa: PLR0913 (a flag each)
     are sure of becomes signals.
     """
     from msray.cli.settings_file import load_settings
-    from msray.on_ray import head, session
-    from msray.on_ray import live as running
+    from msray.on_ray import head, running, session
+    from msray.on_ray.live import start_live
 
     out: Output = context.obj
     keep_ray_quiet(context, out)
@@ -73,7 +73,7 @@ def live(  # noqa: PLR0913 (a flag each)
         starts_head = address is None
         end.callback(leave, settings, stops_head=starts_head)
         session.join(address or head.start_head(settings.state_dir).address)
-        running.start_live(plan)
+        start_live(plan)
         end.callback(running.stop_live, ends_cluster=starts_head)
         view = running.wait_until_synced()
         out.note(f"{len(view.instruments)} books synced; msray status --watch, msray down")
@@ -95,7 +95,7 @@ def status(
 ) -> None:
     """Show what runs: shards, books, signals, and what is wrong with any of them."""
     from msray.cli.settings_file import load_settings
-    from msray.on_ray import live as running
+    from msray.on_ray import running
 
     out: Output = context.obj
     keep_ray_quiet(context, out)
@@ -114,7 +114,7 @@ def down(
 ) -> None:
     """End live detection once its signals are stored, and the Ray cluster if `msray live` started it."""
     from msray.cli.settings_file import load_settings
-    from msray.on_ray import live as running
+    from msray.on_ray import running
 
     out: Output = context.obj
     keep_ray_quiet(context, out)

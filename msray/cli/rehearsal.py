@@ -86,10 +86,10 @@ def _plan(url: str, recorded: Recorded, folder: Path) -> "LivePlan":
 
 def _detect(plan: "LivePlan", address: str | None) -> None:
     """Until everything has been played."""
-    from msray.on_ray import live as running
+    from msray.on_ray import live, running
 
     with _cluster(address) as is_ours:
-        running.start_live(plan)
+        live.start_live(plan)
         try:
             running.wait_until_synced()
             while get_json(f"{plan.endpoint}/oracle/status")["state"] != "done":

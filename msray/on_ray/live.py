@@ -1,9 +1,7 @@
-"""Live detection on a cluster: what is started, in which order, and how it is looked at and ended."""
+"""Live detection on a cluster: what is started, and in which order."""
 
 import contextlib
-import logging
 import socket
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +10,6 @@ from typing import Any
 
 import ray
 from pydantic import SecretStr
-from ray import serve
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from msray.api.config import ApiConfig
@@ -20,23 +17,21 @@ from msray.backtest import BacktestConfig, check_queue, warm_up_orders
 from msray.detectors import Calibration
 from msray.errors import UnavailableError, UsageError
 from msray.market import Instrument
-from msray.on_ray.board import BoardView, start_board
+from msray.on_ray.board import start_board
 from msray.on_ray.calls import answer_now
 from msray.on_ray.ensemble import EnsembleConfig, check_models, start_ensemble
 from msray.on_ray.environment import free_port
 from msray.on_ray.feed_shard import LEASE_S
 from msray.on_ray.holder import is_gone, runs
 from msray.on_ray.ledger_actor import start_ledger
+from msray.on_ray.running import is_live, kill_all, look, stop_served
 from msray.on_ray.serving import start_api, start_serve
-from msray.on_ray.session import API_APP, BOARD, ENSEMBLE_APP, LEDGER, NAMESPACE, SUPERVISOR, find
 from msray.on_ray.shard_plan import ShardPlan
 from msray.on_ray.supervisor import start_supervisor
 from msray.prediction import DetectionConfig, PredictConfig
 from msray.prediction.warm_up import warm_up
 
-SYNC_S = 60.0
 WARM_UP_S = 300.0
-logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +112,8 @@ def start_live(plan: LivePlan) -> None:
     except ValueError as error:  # its name is taken: of two that start at once, one has it
         raise _already() from error
     with contextlib.ExitStack() as undo:
-        undo.callback(_kill_all)
-        undo.callback(_stop_served)
+        undo.callback(kill_all)
+        undo.callback(stop_served)
         answer_now(ledger.reasons.remote())
         _refuse_held(answer_now(ledger.holders.remote({one.id for one in plan.instruments})))
         board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # and what is served, side by side
@@ -201,89 +196,3 @@ def shard_plans(plan: LivePlan) -> list[ShardPlan]:
         )
         for at in range(0, len(ordered), size)
     ]
-
-
-def look(seen: int = 0) -> BoardView:
-    """What there is to see now; UnavailableError where nothing runs."""
-    view: BoardView = answer_now(find(BOARD).look.remote(seen))
-    return view
-
-
-def is_live() -> bool:
-    """Whether live detection runs on this cluster."""
-    with contextlib.suppress(UnavailableError):
-        find(SUPERVISOR)
-        return True
-    return False
-
-
-def supervised() -> dict[str, dict[str, Any]]:
-    """How each shard is doing, by name; none where there is nothing but models."""
-    if not is_live():
-        return {}
-    status: dict[str, dict[str, Any]] = answer_now(find(SUPERVISOR).status.remote())
-    return status
-
-
-def wait_until_synced(timeout_s: float = SYNC_S) -> BoardView:
-    """Wait until every book is synced, but for those of halted symbols.
-
-    Raises
-    ------
-    UnavailableError
-        If it takes longer; it names the books that are not.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        view, shards = look(), supervised()
-        waiting = [one.instrument for one in view.instruments if one.state not in ("synced", "halted")]
-        if not waiting and {shard.shard for shard in view.shards} >= shards.keys():
-            return view
-        if time.monotonic() > deadline:
-            problems = [one["problem"] for one in shards.values() if one["problem"]]
-            problems += [text for shard in view.shards for text in shard.problems]
-            raise UnavailableError(
-                f"books must be synced within {timeout_s:g} s, waiting for {', '.join(waiting) or 'the shards'}",
-                hint="; ".join(problems[:3]),
-            )
-        time.sleep(0.2)
-
-
-def stop_live(*, ends_cluster: bool = False) -> None:
-    """Stop the shards once their signals are stored, then all else, unless the cluster ends next and takes it along.
-
-    Where nothing runs there is nothing to do.
-    """
-    with contextlib.ExitStack() as after:
-        if not ends_cluster:
-            after.callback(_kill_all)
-            after.callback(_stop_served)
-        for name, method in ((SUPERVISOR, "stop"), (LEDGER, "close")):
-            with contextlib.suppress(UnavailableError):
-                answer_now(getattr(find(name), method).remote())
-
-
-def _stop_served() -> None:
-    ours = {API_APP, ENSEMBLE_APP}
-    running = served()
-    if running and running <= ours:
-        serve.shutdown()  # type: ignore[no-untyped-call]  # its proxy holds the port otherwise
-        return
-    for name in running & ours:
-        serve.delete(name)
-
-
-def served() -> set[str]:
-    """Applications of the cluster's Serve; none where it is not running."""
-    with contextlib.suppress(ray.exceptions.RayError, RuntimeError):
-        return set(serve.status().applications)
-    return set()
-
-
-def _kill_all() -> None:
-    """Every actor of ours; the supervisor first, or it would start shards again."""
-    named = ray.util.list_named_actors(all_namespaces=True)
-    own = [actor["name"] for actor in named if actor["namespace"] == NAMESPACE]
-    for name in sorted(own, key=lambda name: name != SUPERVISOR):
-        with contextlib.suppress(ValueError):
-            ray.kill(ray.get_actor(name, namespace=NAMESPACE))

@@ -11,7 +11,7 @@ from msray.on_ray.calls import answer_now
 from msray.on_ray.ensemble import EnsembleConfig, check_models, start_ensemble
 from msray.on_ray.environment import free_port
 from msray.on_ray.ledger_actor import start_ledger
-from msray.on_ray.live import is_live, served, stop_live
+from msray.on_ray.running import is_live, served, stop_live
 from msray.on_ray.serving import start_api, start_serve
 from msray.on_ray.session import API_APP, ENSEMBLE_APP
 

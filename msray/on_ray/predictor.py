@@ -15,7 +15,7 @@ from msray.api.state import InstrumentSnapshot
 from msray.errors import MsrayError, UsageError
 from msray.feeds.listings import fetch_listings
 from msray.market import Instrument
-from msray.on_ray import live, session
+from msray.on_ray import live, running, session
 from msray.prediction import DetectionConfig, PredictConfig
 from msray.venues import VENUES
 
@@ -102,12 +102,12 @@ class RealTimePredictor:
             starting = asyncio.create_task(asyncio.to_thread(live.start_live, self._plan(instrument)))
             after.push_async_callback(_stop, starting, ends_cluster=is_ours and not config.address)
             await asyncio.shield(starting)
-            await asyncio.to_thread(live.wait_until_synced)
+            await asyncio.to_thread(running.wait_until_synced)
             await self._watch(instrument.id)
 
     async def _watch(self, instrument: str) -> None:
         while not self._stopping.is_set():
-            view = await asyncio.to_thread(live.look)
+            view = await asyncio.to_thread(running.look)
             for snapshot in view.instruments:
                 if snapshot.instrument == instrument:
                     self._on_update(snapshot)
@@ -136,7 +136,7 @@ async def _stop(starting: asyncio.Task[None], *, ends_cluster: bool) -> None:
     """Stop what was started; a start that is under way cannot be stopped before it is through."""
     await asyncio.wait([starting])
     if starting.exception() is None:
-        await asyncio.to_thread(live.stop_live, ends_cluster=ends_cluster)
+        await asyncio.to_thread(running.stop_live, ends_cluster=ends_cluster)
 
 
 def _enter(config: PredictorConfig) -> None:

@@ -88,7 +88,8 @@ class Prediction:
     directions
         What is decided: -1 down, 0 flat, 1 up.
     is_sure
-        Whether every other class is excluded; never where the model has no conformal sets.
+        Whether every other class is excluded, by conformal sets that have followed what came in this stretch; never
+        where the model has none.
     votes
         What each member holds most likely, by its name; one that has nothing to say yet is not there.
     """

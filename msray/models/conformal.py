@@ -1,5 +1,6 @@
 """Sets of classes that hold the true one as often as promised, and decisions only where the set has one class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ from msray.arguments import checked_number
 from msray.errors import UsageError
 from msray.models.classes import NO_LABEL
 
+STEP = 0.0005
+"""By how much a least chance goes down where the true class was left out, nearly; else it goes up by a ninth of it,
+where nine in ten are promised. Of 0.0003 to 0.004, the best on the rows that choose, of rebar and of GOOG."""
 _ROUNDING = 1e-9
 
 
@@ -29,13 +33,55 @@ class ConformalSets:
 
     def sets(self, chances: NDArray[np.float64]) -> NDArray[np.bool_]:
         """``(n, h, classes)`` whether each class is in the set of each row; NaN chances: all are."""
-        inside: NDArray[np.bool_] = ~(chances < np.array(self.least_chance))
-        return inside
+        return _inside(chances, np.array(self.least_chance))
 
     def decisions(self, chances: NDArray[np.float64]) -> NDArray[np.int64]:
         """``(n, h)``: the class where the set has just one, else :data:`~msray.models.classes.NO_LABEL` (abstained)."""
         inside = self.sets(chances)
         return np.where(inside.sum(axis=2) == 1, inside.argmax(axis=2), NO_LABEL)
+
+
+class FollowingSets:
+    """Sets whose least chances follow what comes of them, so that they hold as often as promised while markets change.
+
+    A class that came although it was left out gets easier to get in, one that came and was in a little harder:
+    quantiles by stochastic approximation, as Gibbs and Candes (2021), "Adaptive conformal inference under distribution
+    shift", and Angelopoulos, Candes and Tibshirani (2023) follow them, here for each class by itself.
+
+    Parameters
+    ----------
+    sets
+        Those to begin with.
+    step
+        See :data:`STEP`.
+
+    Attributes
+    ----------
+    least_chance
+        ``(h, classes)``, as it stands.
+
+    Examples
+    --------
+    >>> following = FollowingSets(ConformalSets(coverage=0.9, least_chance=((0.3, 0.3, 0.3),)), step=0.1)
+    >>> following.came(0, (0.2, 0.5, 0.3), 0)
+    >>> following.came(0, (0.2, 0.5, 0.3), 1)
+    >>> following.least_chance.round(2)
+    array([[0.21, 0.31, 0.3 ]])
+    """
+
+    def __init__(self, sets: ConformalSets, step: float = STEP) -> None:
+        self.least_chance = np.array(sets.least_chance)
+        self._down, self._up = step * sets.coverage, step * (1.0 - sets.coverage)
+
+    def sets(self, chances: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """See :meth:`ConformalSets.sets`."""
+        return _inside(chances, self.least_chance)
+
+    def came(self, column: int, chances: Sequence[float], true: int) -> None:
+        """What a row's chances were at a horizon, by its number, and the class that came."""
+        least = float(self.least_chance[column, true])
+        least += -self._down if chances[true] < least else self._up
+        self.least_chance[column, true] = min(max(least, 0.0), 1.0)
 
 
 def fit_sets(chances: NDArray[np.float64], labels: NDArray[np.int64], coverage: float = 0.9) -> ConformalSets:
@@ -83,3 +129,8 @@ def fit_sets(chances: NDArray[np.float64], labels: NDArray[np.int64], coverage: 
             found.append(float(mine[missed - 1]))
         least.append(tuple(found))
     return ConformalSets(coverage=coverage, least_chance=tuple(least))
+
+
+def _inside(chances: NDArray[np.float64], least_chance: NDArray[np.float64]) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = ~(chances < least_chance)
+    return inside

@@ -202,12 +202,12 @@ class Forecaster:
         self._recent: deque[NDArray[np.float32]] = deque(maxlen=self.runner.served.window or 1)
         self._row = 0
         self._interval = -1
-        self.record.begin()
+        self._hindsight = self.record.begin(self.runner.served.mixture.sets)
 
     def _through(self, piece: Piece) -> None:
         if piece.stretch != self._stretch:
             self._begin(piece.stretch)
-        self.record.rows(piece.mid)
+        self._hindsight.rows(piece.mid)
         for at, interval in enumerate((piece.event_ns // self._interval_ns).tolist()):
             started_ns = self._timer()
             row = piece.values[at]
@@ -230,6 +230,7 @@ class Forecaster:
         due = Due(
             stretch=piece.stretch,
             row=self._row,
+            hindsight=self._hindsight,
             event_ns=int(piece.event_ns[at]),
             event_id=int(piece.event_id[at]),
             price=float(piece.price[at]),
@@ -282,7 +283,7 @@ class Forecaster:
             due = self._dues.popleft()
             if due.scores is None:
                 continue
-            answers = self.runner.answers(due.scores)
+            answers = self.runner.answers(due.scores, due.hindsight.sets_behind(due.row))
             if np.isfinite(answers.chances).all():
                 signals += self._predict(due, answers)
         self.signals += len(signals)
@@ -308,8 +309,7 @@ class Forecaster:
         )
         self.latest = prediction
         self.predictions += 1
-        if due.stretch == self._stretch:
-            self.record.predicted(due.row, prediction)
+        due.hindsight.predicted(due.row, prediction)
         return self._signals(due, prediction)
 
     def _signals(self, due: Due, prediction: Prediction) -> list[Signal]:
@@ -321,9 +321,11 @@ class Forecaster:
         if not is_news or (self._said and due.event_ns - self._said_ns < self._cooldown_ns):
             return []
         self._said, self._said_ns = direction, due.event_ns
-        return [self._signal(prediction, direction)]
+        sets = due.hindsight.sets_behind(due.row)
+        least = 0.0 if sets is None else float(sets.least_chance[self._horizon, FLAT + direction])
+        return [self._signal(prediction, direction, least)]
 
-    def _signal(self, prediction: Prediction, direction: int) -> Signal:
+    def _signal(self, prediction: Prediction, direction: int, least: float) -> Signal:
         name, digest = self.model, prediction.digest
         chances = zip(prediction.horizons, prediction.chances, strict=True)
         return Signal(
@@ -333,7 +335,7 @@ class Forecaster:
             instrument=self.instrument,
             signal_type=SIGNAL_TYPE,
             detector=name,
-            score=self._score(prediction.chances[self._horizon][FLAT + direction], direction),
+            score=_score(prediction.chances[self._horizon][FLAT + direction], least),
             direction=direction,
             event_ns=prediction.event_ns,
             change_ns=prediction.event_ns,
@@ -349,12 +351,11 @@ class Forecaster:
             },
         )
 
-    def _score(self, chance: float, direction: int) -> float:
-        """The chance, such that 0.5 is the least that is sure."""
-        sets = self.runner.served.mixture.sets
-        least = 0.0 if sets is None else sets.least_chance[self._horizon][FLAT + direction]
-        beyond = (chance - least) / (1.0 - least) if least < 1.0 else 0.0
-        return min(0.5 + 0.5 * beyond, 1.0)
+
+def _score(chance: float, least: float) -> float:
+    """The chance, such that 0.5 is the least that is sure."""
+    beyond = (chance - least) / (1.0 - least) if least < 1.0 else 0.0
+    return min(0.5 + 0.5 * beyond, 1.0)
 
 
 def check_horizon(served: ServedModel, config: PredictConfig) -> None:

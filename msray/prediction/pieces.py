@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msray.models.tempering import Scores
+from msray.prediction.track_record import Hindsight
 
 Stretch = tuple[int, ...]
 
@@ -30,6 +31,8 @@ class Due:
     ----------
     stretch, row
         Where: the row of that stretch, counted from its first.
+    hindsight
+        Of that stretch.
     event_ns, event_id, price
         Of that row.
     window
@@ -42,6 +45,7 @@ class Due:
 
     stretch: Stretch
     row: int
+    hindsight: Hindsight
     event_ns: int
     event_id: int
     price: float

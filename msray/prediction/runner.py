@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from msray.errors import UnavailableError, UsageError
 from msray.extras import from_extra
 from msray.models.classes import FLAT, NO_LABEL
+from msray.models.conformal import FollowingSets
 from msray.models.tempering import Scores
 from msray.prediction.served import ServedMember, ServedModel
 
@@ -147,10 +148,13 @@ class Runner:
             scores, memory = self.step(np.ascontiguousarray(given[:, at]), memory)
         return {**scores, **self._of_windows(given)}
 
-    def answers(self, scores: Mapping[str, Scores]) -> Answers:
-        """What the model says, from the scores ``(n, h, 3)`` of all its members."""
+    def answers(self, scores: Mapping[str, Scores], sets: FollowingSets | None = None) -> Answers:
+        """What the model says, from the scores ``(n, h, 3)`` of all its members.
+
+        Sets that have followed what came say what is sure; else those of the model do.
+        """
         spoken = self.served.mixture.say(scores)
-        decided, possible = spoken.classes, spoken.possible
+        decided, possible = spoken.classes, spoken.possible if sets is None else sets.sets(spoken.chances)
         alone = (possible.sum(axis=2) == 1) & (possible.argmax(axis=2) == decided)
         return Answers(
             chances=spoken.chances,

@@ -1,4 +1,7 @@
-"""``TrackRecord``: what came of predictions, as their horizons are completed by the rows that follow."""
+"""``TrackRecord``: what came of predictions, as their horizons are completed by the rows that follow.
+
+``Hindsight`` knows of those of one stretch.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from msray.market import Prediction, PredictionScore
 from msray.models.classes import DOWN, FLAT, UP
+from msray.models.conformal import ConformalSets, FollowingSets
 
 BINS = 15
 _KEPT = 4096
@@ -75,7 +79,7 @@ class Tally:
 
 
 class TrackRecord:
-    """Follows the predictions of one model on one instrument until it is known what came.
+    """What came of the predictions of one model on one instrument, in all stretches.
 
     Parameters
     ----------
@@ -92,11 +96,6 @@ class TrackRecord:
         Of each horizon.
     judged
         Outcomes so far, of all horizons.
-
-    Notes
-    -----
-    A prediction enters with the number of its row, and is judged when the rows behind it are complete: nothing looks
-    ahead, as there is nothing ahead to look at. One whose stretch ends before is never judged, nor is it in training.
     """
 
     def __init__(
@@ -104,15 +103,49 @@ class TrackRecord:
     ) -> None:
         self.judged = 0
         self.tallies = tuple(Tally(most) for _ in horizons)
-        self._smoothed = smoothing if family == "later_mean_over_last_mean" else 0
+        self.smoothed = smoothing if family == "later_mean_over_last_mean" else 0
         self.horizons, self._thresholds = tuple(horizons), tuple(thresholds)
-        self._windows = tuple(WINDOWS[family](k, smoothing) for k in horizons)
-        self._keep = 2 * max(horizons) + _KEPT
-        self.begin()
+        self.windows = tuple(WINDOWS[family](k, smoothing) for k in horizons)
 
-    def begin(self) -> None:
-        """A new stretch: what was predicted before is not judged any more."""
-        self._waiting: list[deque[tuple[int, Prediction]]] = [deque() for _ in self.horizons]
+    def begin(self, sets: ConformalSets | None = None) -> "Hindsight":
+        """Of a new stretch: nothing is known of it yet."""
+        return Hindsight(self, sets)
+
+    def add(self, column: int, outcome: _Outcome) -> None:
+        """Count what came at a horizon, by its number."""
+        self.judged += 1
+        self.tallies[column].add(outcome)
+
+    def class_of(self, change: float, column: int) -> int:
+        """Of a change of the mid, at a horizon, by its number."""
+        threshold = self._thresholds[column]
+        return UP if change > threshold else DOWN if change < -threshold else FLAT
+
+
+class Hindsight:
+    """Follows the predictions of one stretch until it is known what came, and the model's sets with them.
+
+    Parameters
+    ----------
+    record
+        Where outcomes are counted.
+    sets
+        Of the model, if it has any.
+
+    Notes
+    -----
+    A prediction enters with the number of its row, and is judged when the rows behind it are complete: nothing looks
+    ahead, as there is nothing ahead to look at. One whose stretch ends before is never judged, nor is it in training.
+    Each stretch begins with the sets as they were fitted, as networks begin with nothing: what is said of a stretch
+    depends on its rows alone, so that whoever finds its log can say it again.
+    """
+
+    def __init__(self, record: TrackRecord, sets: ConformalSets | None) -> None:
+        self._record = record
+        self._sets = None if sets is None else FollowingSets(sets)
+        self._keep = 2 * max(record.horizons) + _KEPT
+        self._waiting: list[deque[tuple[int, Prediction]]] = [deque() for _ in record.horizons]
+        self._came: list[deque[tuple[int, Sequence[float], int]]] = [deque() for _ in record.horizons]
         self._sums = np.zeros(1, np.int64)
         self._first = 0
 
@@ -132,6 +165,15 @@ class TrackRecord:
             waiting.append((row, prediction))
         self._judge_all()
 
+    def sets_behind(self, row: int) -> FollowingSets | None:
+        """The sets, when all has been learned that had come by a row, and nothing else; rows come in order."""
+        if self._sets is not None:
+            for column, came in enumerate(self._came):
+                while came and came[0][0] <= row:
+                    _, chances, true = came.popleft()
+                    self._sets.came(column, chances, true)
+        return self._sets
+
     @property
     def _count(self) -> int:
         return self._first + len(self._sums) - 1
@@ -145,21 +187,23 @@ class TrackRecord:
     def _judge_all(self) -> None:
         """Whatever is complete."""
         for column, waiting in enumerate(self._waiting):
-            while waiting and waiting[0][0] + self.horizons[column] < self._count:
+            while waiting and waiting[0][0] + self._record.horizons[column] < self._count:
                 self._judge(column, *waiting.popleft())
 
     def _judge(self, column: int, row: int, prediction: Prediction) -> None:
-        k, (past, future) = self.horizons[column], self._windows[column]
+        k, (past, future) = self._record.horizons[column], self._record.windows[column]
         before = self._sum(row + 1 - past, row + 1)
         after = self._sum(row + k + 1 - future, row + k + 1)
         persisting = self._persisting(column, row)
         if before is None or after is None or persisting is None:
             return
-        self.judged += 1
         before *= future // past
         chances = prediction.chances[column]
-        true = self._class_of((after - before) / before, column)
-        self.tallies[column].add(
+        true = self._record.class_of((after - before) / before, column)
+        if self._sets is not None:
+            self._came[column].append((row + k, chances, true))
+        self._record.add(
+            column,
             _Outcome(
                 true=true,
                 said=FLAT + prediction.directions[column],
@@ -167,18 +211,16 @@ class TrackRecord:
                 is_sure=prediction.is_sure[column],
                 chance=max(chances),
                 is_likeliest=chances.index(max(chances)) == true,
-            )
+            ),
         )
 
     def _persisting(self, column: int, row: int) -> int | None:
         """What has just happened, as :func:`msray.training.floors.persistence` says it."""
-        count = min(row + 1, self._smoothed or self.horizons[column])
+        count = min(row + 1, self._record.smoothed or self._record.horizons[column])
         last, mid = self._sum(row + 1 - count, row + 1), self._sum(row, row + 1)
-        return None if last is None or mid is None else self._class_of((mid * count - last) / last, column)
-
-    def _class_of(self, change: float, column: int) -> int:
-        threshold = self._thresholds[column]
-        return UP if change > threshold else DOWN if change < -threshold else FLAT
+        if last is None or mid is None:
+            return None
+        return self._record.class_of((mid * count - last) / last, column)
 
 
 def score(tallies: Iterable[Tally], model: str, digest: str, horizon: int, step_s: float | None) -> PredictionScore:

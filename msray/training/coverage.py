@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msray.models.classes import NO_LABEL
+from msray.models.conformal import ConformalSets, FollowingSets
 from msray.models.mixture import Mixture, ScoresByMember
 from msray.training.judging import Said
 
@@ -21,10 +23,10 @@ class Covered:
         Rows ahead.
     promised
         Share of rows whose set is to hold the true class; None where a class came too rarely to promise anything.
-    came
-        The share that did.
-    classes
-        Mean number of classes in a set; all of them where nothing was promised.
+    came, classes
+        The share that did, and the mean number of classes in a set; all of them where nothing was promised.
+    followed, followed_classes
+        The same of sets that follow what comes, as they do live; see :class:`~msray.models.conformal.FollowingSets`.
     rows
         How many were judged.
     """
@@ -33,6 +35,8 @@ class Covered:
     promised: float | None
     came: float
     classes: float
+    followed: float
+    followed_classes: float
     rows: int
 
 
@@ -42,6 +46,7 @@ def covered(
     truth: NDArray[np.int64],
     said: Mapping[str, Said],
     horizons: tuple[int, ...],
+    starts: NDArray[np.int64],
 ) -> tuple[Covered, ...]:
     """Judge the sets of a model, horizon by horizon.
 
@@ -57,21 +62,50 @@ def covered(
         What all models say of them: where one says nothing, none is judged.
     horizons
         Rows ahead.
+    starts
+        First of the rows of each stretch: in none of them is known what came in another.
     """
-    sets = mixture.say(given).possible
+    spoken = mixture.say(given)
+    sets, following = spoken.possible, spoken.possible
+    if mixture.sets is not None:
+        following = _followed(mixture.sets, spoken.chances, truth, horizons, starts)
     found = []
     for column, horizon in enumerate(horizons):
         known = truth[:, column] != NO_LABEL
         for one in said.values():
             known &= one.classes[:, column] != NO_LABEL
-        some, true = sets[known, column], truth[known, column]
+        some, live, true = sets[known, column], following[known, column], truth[known, column]
+        at = np.arange(len(true))
         found.append(
             Covered(
                 horizon=horizon,
                 promised=None if mixture.sets is None else mixture.sets.coverage,
-                came=float(some[np.arange(len(some)), true].mean()),
+                came=float(some[at, true].mean()),
                 classes=float(some.sum(axis=1).mean()),
+                followed=float(live[at, true].mean()),
+                followed_classes=float(live.sum(axis=1).mean()),
                 rows=len(some),
             )
         )
     return tuple(found)
+
+
+def _followed(
+    sets: ConformalSets,
+    chances: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    horizons: tuple[int, ...],
+    starts: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """The sets behind each row, which have learned what had come by then."""
+    possible = np.ones(chances.shape, np.bool_)
+    says = np.isfinite(chances).all(axis=2) & (truth != NO_LABEL)
+    for begin, end in pairwise([*starts.tolist(), len(chances)]):
+        following = FollowingSets(sets)
+        for row in range(begin, end):
+            for column, k in enumerate(horizons):
+                past = row - k
+                if past >= begin and says[past, column]:
+                    following.came(column, chances[past, column], truth[past, column])
+            possible[row] = following.sets(chances[row])
+    return possible

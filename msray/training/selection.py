@@ -82,7 +82,9 @@ def select(problem: Problem, trained: Sequence[Trained], *, coverage: float = 0.
     said = {name: Said.by(one, test) for name, one in mixtures.items()}
     report = judge(problem, problem.parts.test, said, seed=seed)
     truth = problem.of(problem.parts.test)[slice(*problem.parts.test)]
-    horizons = problem.config.horizons
+    horizons, first = problem.config.horizons, problem.parts.test[0]
+    within = [one - first for one in problem.rows.starts.tolist() if first < one < problem.parts.test[1]]
+    starts = np.array([0, *within])
     return Selection(
         blends=tuple(blends),
         mixtures=mixtures,
@@ -90,7 +92,7 @@ def select(problem: Problem, trained: Sequence[Trained], *, coverage: float = 0.
         surprise=surprise,
         said=said,
         report=report,
-        covered={name: covered(one, test, truth, said, horizons) for name, one in mixtures.items()},
+        covered={name: covered(one, test, truth, said, horizons, starts) for name, one in mixtures.items()},
     )
 
 

@@ -192,10 +192,10 @@ def _sets(report: TrainReport) -> Markup:
         return note(undefined("a class came too rarely to promise anything"))
     promised = words.percent(sets.coverage)
     rows = [
-        (f"{one.horizon} rows ahead", promised, words.percent(one.came), f"{one.classes:.2f}")
+        (f"{one.horizon} rows ahead", promised, *map(words.percent, (one.came, one.followed)), f"{one.classes:.2f}")
         for one in report.selection.covered[best]
     ]
-    columns = ("", "promised", "came", "classes in a set")
+    columns = ("", "promised", "came", "came, following", "classes in a set")
     return table(f"Rows whose set of classes, of {best}, holds the true one", columns, rows)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from msray.errors import UnknownNameError, UsageError
 from msray.features import NAMES, NETWORK_COLUMNS
 from msray.market import MESSAGE, Signal
+from msray.models.conformal import FollowingSets
 from msray.prediction import Began, LevelSink, LogEvent, ModelChanged, ModelName, Pipeline, Rows, RowSink, log_metadata
 from msray.prediction.config import PredictConfig
 from msray.prediction.forecaster import MOST_UNANSWERED, Forecaster
@@ -132,11 +133,43 @@ def test_however_the_log_is_cut_the_signals_are_the_same() -> None:
     assert cuts[1] == cuts[2] == cuts[0]
 
 
+def followed(model: ServedModel, found: Replayed) -> dict[int, NDArray[np.float64]]:
+    """The least chances behind each prediction, the slow way: anew from what had come of all before in its stretch."""
+    rows, sets = found.rows, model.mixture.sets
+    assert sets is not None
+    config = LabelConfig(family=model.family, horizons=HORIZONS)  # type: ignore[arg-type]
+    labels = classes(changes(rows, config), model.thresholds)
+    said = {rows.event_ns.tolist().index(one.event_ns): one for one in found.predictions}
+    leasts = {}
+    for row, prediction in said.items():
+        begin, here = rows.starts[rows.starts <= row].max(), FollowingSets(sets)
+        for past in said:
+            for number, k in enumerate(HORIZONS):
+                if begin <= past and past + k <= row and labels[past, number] >= 0:
+                    here.came(number, said[past].chances[number], int(labels[past, number]))
+        leasts[prediction.event_ns] = here.least_chance
+    return leasts
+
+
+def test_sure_is_what_sets_say_that_have_learned_what_came() -> None:
+    model = a_model("gru")
+
+    found = Replayed(model, EVENTS)
+
+    leasts = followed(model, found)
+    for one in found.predictions:
+        inside = np.array(one.chances) >= leasts[one.event_ns]
+        alone = inside.sum(axis=1) == 1
+        assert one.is_sure == tuple((alone & (inside.argmax(axis=1) == np.array(one.directions) + 1)).tolist())
+    assert any((one != 0.34).any() for one in leasts.values())
+
+
 def test_a_signal_is_a_sure_direction_that_was_not_said_before_in_its_stretch() -> None:
     model = a_model("gru")
 
     found = Replayed(model, EVENTS)
 
+    leasts = followed(model, found)
     expected, said, second_ns = [], 0, found.rows.event_ns[found.rows.starts[1]]
     for before, one in itertools.pairwise([found.predictions[0], *found.predictions]):
         if before.event_ns < second_ns <= one.event_ns:
@@ -149,8 +182,9 @@ def test_a_signal_is_a_sure_direction_that_was_not_said_before_in_its_stretch() 
         (one.event_ns, one.event_id, one.price) for one in expected
     ]
     for signal, prediction in zip(found.signals, expected, strict=True):
-        chance = prediction.chances[1][1 + signal.direction]
-        assert signal.score == pytest.approx(0.5 + 0.5 * (chance - 0.34) / 0.66)
+        side = 1 + signal.direction
+        chance, least = prediction.chances[1][side], leasts[prediction.event_ns][1, side]
+        assert signal.score == pytest.approx(0.5 + 0.5 * (chance - least) / (1 - least), abs=1e-12)
         assert (signal.detector, signal.calibration) == ("small", model.digest)
         assert signal.features["up_5"] == prediction.chances[1][2]
 
@@ -171,27 +205,30 @@ def test_a_horizon_that_the_model_does_not_know_is_refused() -> None:
         Forecasts([BTC.id], [a_model("gru")], WORDS.model_copy(update={"signal_horizon": 3}))
 
 
-def test_windows_that_others_look_at_give_the_same_signals() -> None:
-    model, events = a_model("gru", "bin_ctabl", "lstm"), market_events([BTC, ETH], seconds=12)
+@pytest.mark.parametrize("every", [1, 23])
+def test_windows_that_others_look_at_give_the_same_signals_however_late_they_answer(every: int) -> None:
+    model, events = a_model("gru", "bin_ctabl", "lstm"), market_events([BTC, ETH], seconds=16, lost=(7.0,))
     own = Forecasts([BTC.id, ETH.id], [model], WORDS)
     asked = Forecasts([BTC.id, ETH.id], [model], WORDS, is_asked=True)
     elsewhere = asked.runners["small"]
+    driver = Forecasting(lambda sink: Pipeline([BTC, ETH], NEVER_CALIBRATED, sink=sink), own)
+    pipeline = Pipeline([BTC, ETH], NEVER_CALIBRATED, sink=asked.sink)
+    found: tuple[list[Signal], list[Signal]] = [], []
 
-    def answered() -> list[Signal]:
-        signals = asked.predict()
-        for question in asked.questions():
-            signals += asked.answered(question, elsewhere.window_scores(question.rows))
-        return signals
+    for number, event in enumerate(events, 1):
+        found[0].extend(driver.apply(event))
+        found[1].extend([*pipeline.apply(event), *asked.predict()])
+        while number % every in (0, len(events) % every) and (questions := asked.questions()):
+            for question in questions:
+                found[1].extend(asked.answered(question, elsewhere.window_scores(question.rows)))
 
-    found = []
-    for forecasts, more in ((own, list), (asked, answered)):
-        pipeline = Pipeline([BTC, ETH], NEVER_CALIBRATED, sink=forecasts.sink)
-        driver = Forecasting(lambda _, one=pipeline: one, forecasts) if forecasts is own else pipeline  # type: ignore[misc]
-        found.append([s for event in events for s in [*driver.apply(event), *more()] if s.signal_type == "prediction"])
-
-    assert len(found[0]) > 3
-    assert sorted(one.signal_id for one in found[0]) == sorted(one.signal_id for one in found[1])
-    assert [one.predictions for one in own] == [one.predictions for one in asked]
+    once, late = (
+        sorted((one.signal_id, one.score) for one in some if one.signal_type == "prediction") for some in found
+    )
+    assert len(once) > 3
+    assert late == once
+    assert [one.predictions for one in asked] == [one.predictions for one in own]
+    assert [one.record.judged for one in asked] == [one.record.judged for one in own]
 
 
 def test_a_question_without_an_answer_is_given_up_and_the_next_goes_on() -> None:

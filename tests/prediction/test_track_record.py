@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from msray.evaluation import directional_accuracy, reliability_diagram
 from msray.market import Prediction
+from msray.models.conformal import ConformalSets, FollowingSets
 from msray.prediction.track_record import TrackRecord, score
 from msray.training.config import LabelConfig
 from msray.training.floors import mean_reversion, persistence
@@ -41,13 +42,14 @@ def _prediction(rng: np.random.Generator) -> Prediction:
 def _followed(family: str, most: int, pieces: int) -> tuple[TrackRecord, dict[int, Prediction]]:
     """A record that was shown the mids in pieces, with a prediction behind every fourth row."""
     record = TrackRecord(K, THRESHOLDS, family, 2, most=most)
+    hindsight = record.begin()
     rng, mids, said = np.random.default_rng(5), _mids(), dict[int, Prediction]()
     for some in np.array_split(np.arange(len(mids)), pieces):
-        record.rows(mids[some])
+        hindsight.rows(mids[some])
         for row in some.tolist():
             if row % 4 == 0:
                 said[row] = _prediction(rng)
-                record.predicted(row, said[row])
+                hindsight.predicted(row, said[row])
     return record, said
 
 
@@ -111,18 +113,57 @@ def test_a_prediction_is_not_judged_before_its_horizon_nor_behind_its_stretch() 
         np.random.default_rng(0),
         _mids(20),
     )
-    record.rows(mids[:5])
-    record.predicted(4, _prediction(rng))
+    hindsight = record.begin()
+    hindsight.rows(mids[:5])
+    hindsight.predicted(4, _prediction(rng))
 
-    record.rows(mids[5:7])
+    hindsight.rows(mids[5:7])
     assert record.judged == 0
-    record.rows(mids[7:8])
+    hindsight.rows(mids[7:8])
     assert record.judged == 1
 
-    record.predicted(7, _prediction(rng))
-    record.begin()
-    record.rows(mids)
+    hindsight.predicted(7, _prediction(rng))
+    record.begin().rows(mids)
     assert record.judged == 1
+
+
+def test_an_answer_that_comes_behind_its_stretch_is_judged_by_that() -> None:
+    record = TrackRecord((3,), (0.0,), "later_mid_over_mid", 1, most=100)
+    before, prediction = record.begin(), _prediction(np.random.default_rng(0))
+    before.rows(np.array([100, 100, 100, 100, 102, 104]))
+    record.begin().rows(np.arange(200, 100, -1))
+
+    before.predicted(2, prediction)
+    before.predicted(3, prediction)
+
+    assert record.judged == 1
+    assert record.tallies[0].told.sum(axis=1).tolist() == [0, 0, 1]  # it rose, in its own stretch
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 600])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sets_have_learned_what_had_come_by_a_row_and_nothing_else(family: str, pieces: int) -> None:
+    config = LabelConfig(family=family, horizons=K, smoothing=2)  # type: ignore[arg-type]
+    labels = classes(changes(_rows(), config), THRESHOLDS)
+    sets = ConformalSets(coverage=0.9, least_chance=((0.2, 0.3, 0.2), (0.1, 0.4, 0.1)))
+    hindsight = TrackRecord(K, THRESHOLDS, family, 2, most=10).begin(sets)
+    rng, mids, said = np.random.default_rng(5), _mids(), dict[int, Prediction]()
+
+    for some in np.array_split(np.arange(len(mids)), pieces):
+        hindsight.rows(mids[some])
+        for row in some.tolist():
+            if row % 4 == 0:
+                found = hindsight.sets_behind(row)
+                expected = FollowingSets(sets)
+                for number, k in enumerate(K):
+                    for past in said:
+                        if past + k <= row and labels[past, number] >= 0:
+                            expected.came(number, said[past].chances[number], int(labels[past, number]))
+                assert found is not None
+                np.testing.assert_array_equal(found.least_chance, expected.least_chance)
+                said[row] = _prediction(rng)
+                hindsight.predicted(row, said[row])
+    assert not np.array_equal(expected.least_chance, sets.least_chance)
 
 
 def test_of_nothing_nothing_is_said() -> None:

@@ -48,7 +48,8 @@ def test_what_sets_promised_is_shown_beside_what_came() -> None:
         assert (one.promised, one.came, one.rows) == (0.9, came, known.sum())
         assert one.classes == held[known, column].sum(axis=1).mean()
         assert one.rows == report.selection.report.of(best)[column].rows
-        assert f"{one.horizon} rows ahead90.0%{one.came:.1%}{one.classes:.2f}" in text.replace(" %", "%")
+        shown = f"{one.horizon} rows ahead90.0%{one.came:.1%}{one.followed:.1%}{one.classes:.2f}"
+        assert shown in text.replace(" %", "%")
     assert report.as_dict()["covered"][best][0]["came"] == report.selection.covered[best][0].came
 
 

@@ -1,5 +1,6 @@
 """Which calibrations of a file are meant, and who computes those of none."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -27,5 +28,5 @@ def calibrations_for(file: Path, instruments: Collection[str], words: DetectionC
 
 
 def remembering() -> SpotSolver:
-    """Computes a calibration, if no replay of the same bars has on this machine."""
-    return SpotSolver(SolvedCalibrations())
+    """Computes a calibration on all processors, if no replay of the same bars has on this machine."""
+    return SpotSolver(SolvedCalibrations(), threads=os.cpu_count() or 1)

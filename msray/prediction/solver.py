@@ -35,10 +35,13 @@ class SpotSolver:
     ----------
     solved
         What was; None knows of none.
+    threads
+        That calibrate the watches of an instrument side by side.
     """
 
-    def __init__(self, solved: Solved | None = None) -> None:
+    def __init__(self, solved: Solved | None = None, *, threads: int = 1) -> None:
         self._solved = solved
+        self._threads = threads
 
     def begin(self, task: CalibrationTask) -> None:
         """Nothing to do yet."""
@@ -47,7 +50,8 @@ class SpotSolver:
         """See :meth:`Solver.finish`."""
         found = self._solved.find(task) if self._solved else None
         if found is None:
-            found = task.solve()
+            with ThreadPoolExecutor(self._threads) as threads:
+                found = task.solve(threads.map)
             if self._solved:
                 self._solved.keep(task, found)
         return found

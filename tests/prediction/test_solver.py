@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,17 @@ def test_a_thread_computes_what_is_computed_on_the_spot(solver: ThreadSolver, sh
     assert found == spot.finish(task())
     assert [one for one, _ in shelf.kept] == [found]
     assert shelf.kept[0][1].startswith("calibration"), "not on the caller's thread"
+
+
+def test_watches_side_by_side_are_those_one_after_the_other() -> None:
+    names = ("imbalance_l1", "imbalance_l5", "spread_ticks")
+    words = WORDS.model_copy(update={"watches": tuple(WatchConfig(name=name, feature=name) for name in names)})
+    several = replace(task(), detection=words, values=np.random.default_rng(7).normal(size=(3, 60)))
+
+    found = SpotSolver(threads=3).finish(several)
+
+    assert list(found.watches) == list(names)
+    assert found == several.solve()
 
 
 def test_begin_does_not_wait_and_finish_does(solver: ThreadSolver, shelf: Shelf) -> None:

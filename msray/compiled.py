@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import config
 from numba.core.caching import UserProvidedCacheLocator
 
@@ -35,7 +36,7 @@ def cache_folder(kind: str, *more: Path) -> Path:
     more
         Files that it depends on beside the kernels: where one of them changes, nothing of before is found.
     """
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
     for path in sorted([*PACKAGE.rglob("kernels*.py"), *PACKAGE.glob("market/*.py"), *more]):
         digest.update(path.read_bytes())
     root = Path(os.environ.get("NUMBA_CACHE_DIR") or Path.home() / ".cache" / "msray")

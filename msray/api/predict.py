@@ -113,9 +113,10 @@ def predict_routes(state: ApiState) -> APIRouter:
     async def predict_windows(request: Request) -> Response:
         """Answer for each horizon: `chances` of down, flat and up, `directions` (-1, 0, 1), `is_sure`, and `votes`.
 
-        `is_sure` says that every other direction is excluded. A member that has nothing to say of so few rows votes
-        null. Networks that go on row by row begin with the first row of a window. `cached` answers were given before,
-        by the same model for the same rows. With `windows` there is one such answer for each, in `predictions`.
+        `is_sure` says that every other direction is excluded, by the model's sets as they were fitted; those of live
+        predictions follow what came. A member that has nothing to say of so few rows votes null. Networks that go on
+        row by row begin with the first row of a window. `cached` answers were given before, by the same model for the
+        same rows. With `windows` there is one such answer for each, in `predictions`.
         """
         return await predict.answer(request)
 

@@ -118,11 +118,12 @@ def _ray() -> Check:
         return Check(
             "ray", "warn", "not installed", "./run.sh setup, or pip install 'msray[ray]'; replay works without"
         )
+    from msray.on_ray.environment import has_token
+
     is_token = os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"  # as msray sets it where nobody did
-    default = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    has_token = bool(os.environ.get("RAY_AUTH_TOKEN")) or default.is_file()
-    found = f"{version}, authentication {'by token' if is_token else 'off'}, {'a' if has_token else 'no'} token here"
-    if is_token and not has_token:
+    is_there = has_token()
+    found = f"{version}, authentication {'by token' if is_token else 'off'}, {'a' if is_there else 'no'} token here"
+    if is_token and not is_there:
         return Check("ray", "warn", found, "the first msray live makes one; or now: ray get-auth-token --generate")
     return Check("ray", "ok", found)
 

@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 _SWITCHES = {
@@ -37,6 +38,16 @@ def prepare() -> None:
         from ray._raylet import Config  # type: ignore[attr-defined]
 
         Config.initialize("")  # reads the mode again
+
+
+def has_token() -> bool:
+    """Whether Ray would find a token for its clusters here."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return True
+    place = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    with contextlib.suppress(OSError):
+        return bool((Path(place) if place else Path.home() / ".ray" / "auth_token").read_text().strip())
+    return False
 
 
 def proxy_ports() -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from msray.errors import UnavailableError
-from msray.on_ray.environment import free_port, proxy_ports
+from msray.on_ray.environment import free_port, has_token, proxy_ports
 
 START_S = 60.0
 STOP_S = 20.0
@@ -50,7 +50,7 @@ def start_head(state_dir: Path) -> Head:
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():
-        if not (Path.home() / ".ray" / "auth_token").exists():  # asking Ray itself takes seconds
+        if not has_token():  # asking Ray itself takes seconds
             subprocess.run([_ray(), "get-auth-token", "--generate"], check=False, capture_output=True)
         try:
             return _start(state_dir, free_port(DASHBOARD_PORT))

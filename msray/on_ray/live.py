@@ -1,6 +1,7 @@
 """Live detection on a cluster: what is started, and in which order."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ from msray.prediction import DetectionConfig, PredictConfig
 from msray.prediction.warm_up import warm_up
 
 WARM_UP_S = 300.0
+logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +121,14 @@ def start_live(plan: LivePlan) -> None:
         board, warmed = start_board(), _warm_nodes(trades=plan.paper is not None)  # and what is served, side by side
         with ThreadPoolExecutor(1) as serving:
             models, api = serving.submit(_serve_models, plan.api, ensemble), serving.submit(_serve_api, plan.api)
-            answer_now(board.look.remote())
-            answer_now(warmed, WARM_UP_S)
-            models.result()
-            answer_now(start_supervisor(shard_plans(plan)).status.remote())
-            api.result()
+            try:
+                answer_now(board.look.remote())
+                answer_now(warmed, WARM_UP_S)
+                models.result()
+                answer_now(start_supervisor(shard_plans(plan)).status.remote())
+                api.result()
+            finally:
+                api.cancel()  # what has not begun
         undo.pop_all()
 
 

@@ -13,7 +13,6 @@ from msray.on_ray.calls import answer_now
 from msray.on_ray.session import API_APP, BOARD, ENSEMBLE_APP, LEDGER, NAMESPACE, SUPERVISOR, find
 
 SYNC_S = 60.0
-logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 
 def look(seen: int = 0) -> BoardView:
@@ -80,24 +79,26 @@ def stop_served() -> None:
     """End our applications, and Serve with them where nobody else has one."""
     ours = {API_APP, ENSEMBLE_APP}
     running = served()
-    if not running:
-        return
-    from ray import serve
-
-    if running <= ours:
-        serve.shutdown()  # type: ignore[no-untyped-call]  # its proxy holds the port otherwise
+    if running and running <= ours:
+        _serve().shutdown()  # its proxy holds the port otherwise
         return
     for name in running & ours:
-        serve.delete(name)
+        _serve().delete(name)
 
 
 def served() -> set[str]:
     """Applications of the cluster's Serve; none where it is not running."""
-    from ray import serve  # it takes a second to load, and who only looks does not need it
-
     with contextlib.suppress(ray.exceptions.RayError, RuntimeError):
-        return set(serve.status().applications)
+        return set(_serve().status().applications)
     return set()
+
+
+def _serve() -> Any:
+    """Ray Serve, which takes a second to load, and tells of each step unless it is told not to."""
+    from ray import serve
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    return serve
 
 
 def kill_all() -> None:

@@ -129,7 +129,8 @@ def run_on_ray(works: Sequence[Work], told: Told) -> list[Trained]:
     try:
         while running:
             ended, _ = ray.wait(list(running), num_returns=len(running), timeout=ASKED_S)
-            for number, epoch in heard.get_nowait_batch(heard.qsize()):
+            count = answer_now(heard.actor.qsize.remote())
+            for number, epoch in answer_now(heard.actor.get_nowait_batch.remote(count)):
                 told(works[number].job, Epoch(**epoch))
             for task in ended:
                 found[running[task]] = answer_now(task, None)

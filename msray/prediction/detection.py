@@ -62,7 +62,7 @@ class Detection:
             row[k.LAST : k.LAST + 1].view(np.float64)[0] = np.nan
         first = config.calibration.first_bar
         last = first + config.calibration.bars
-        calibrates_itself = self.calibration is None
+        calibrates_itself = self.calibration is None and bool(config.watches)
         arena[k.KEEP_FIRST] = first if calibrates_itself else k.NEVER
         arena[k.KEEP_LAST] = last if calibrates_itself else k.NEVER
         arena[k.IN_FORCE] = last + config.calibration.delay_bars if calibrates_itself else k.NEVER

@@ -10,6 +10,7 @@ from msray.errors import UsageError
 from msray.features import column
 from msray.market import MAX_TICK, Prediction, Signal, signal_id
 from msray.models.classes import FLAT, NO_LABEL
+from msray.models.conformal import FollowingSets
 from msray.models.tempering import Scores
 from msray.prediction.config import PredictConfig
 from msray.prediction.engine import Rows
@@ -207,7 +208,8 @@ class Forecaster:
     def _through(self, piece: Piece) -> None:
         if piece.stretch != self._stretch:
             self._begin(piece.stretch)
-        self._hindsight.rows(piece.mid)
+        due = next((one.row for one in self._dues if one.hindsight is self._hindsight), None)
+        self._hindsight.rows(piece.mid, due=due)
         for at, interval in enumerate((piece.event_ns // self._interval_ns).tolist()):
             started_ns = self._timer()
             row = piece.values[at]
@@ -283,13 +285,14 @@ class Forecaster:
             due = self._dues.popleft()
             if due.scores is None:
                 continue
-            answers = self.runner.answers(due.scores, due.hindsight.sets_behind(due.row))
+            sets = due.hindsight.learn_until(due.row)
+            answers = self.runner.answers(due.scores, sets)
             if np.isfinite(answers.chances).all():
-                signals += self._predict(due, answers)
+                signals += self._predict(due, answers, sets)
         self.signals += len(signals)
         return signals
 
-    def _predict(self, due: Due, answers: Answers) -> list[Signal]:
+    def _predict(self, due: Due, answers: Answers, sets: FollowingSets | None) -> list[Signal]:
         served = self.runner.served
         prediction = Prediction(
             prediction_id=signal_id(self.instrument, served.digest, due.event_id, due.event_ns),
@@ -309,21 +312,20 @@ class Forecaster:
         )
         self.latest = prediction
         self.predictions += 1
+        signals = self._signals(due, prediction, sets)
         due.hindsight.predicted(due.row, prediction)
-        return self._signals(due, prediction)
+        return signals
 
-    def _signals(self, due: Due, prediction: Prediction) -> list[Signal]:
+    def _signals(self, due: Due, prediction: Prediction, sets: FollowingSets | None) -> list[Signal]:
         """A signal, where the model is sure of a direction that it has not said yet."""
         direction = prediction.directions[self._horizon]
         if due.stretch != self._said_in:
             self._said_in, self._said = due.stretch, 0
         is_news = direction not in (0, self._said) and prediction.is_sure[self._horizon]
-        if not is_news or (self._said and due.event_ns - self._said_ns < self._cooldown_ns):
+        if sets is None or not is_news or (self._said and due.event_ns - self._said_ns < self._cooldown_ns):
             return []
         self._said, self._said_ns = direction, due.event_ns
-        sets = due.hindsight.sets_behind(due.row)
-        least = 0.0 if sets is None else float(sets.least_chance[self._horizon, FLAT + direction])
-        return [self._signal(prediction, direction, least)]
+        return [self._signal(prediction, direction, float(sets.least_chance[self._horizon, FLAT + direction]))]
 
     def _signal(self, prediction: Prediction, direction: int, least: float) -> Signal:
         name, digest = self.model, prediction.digest

@@ -50,11 +50,16 @@ class SpotSolver:
         """See :meth:`Solver.finish`."""
         found = self._solved.find(task) if self._solved else None
         if found is None:
-            with ThreadPoolExecutor(self._threads) as threads:
-                found = task.solve(threads.map)
+            found = self._solve(task)
             if self._solved:
                 self._solved.keep(task, found)
         return found
+
+    def _solve(self, task: CalibrationTask) -> Calibration:
+        if self._threads == 1:
+            return task.solve()
+        with ThreadPoolExecutor(self._threads) as threads:
+            return task.solve(threads.map)
 
 
 class ThreadSolver:

@@ -15,8 +15,6 @@ from msray.models.classes import DOWN, FLAT, UP
 from msray.models.conformal import ConformalSets, FollowingSets
 
 BINS = 15
-_KEPT = 4096
-"""Rows beyond those of the longest horizon of which an answer may come late."""
 _EDGES = np.linspace(0.0, 1.0, BINS + 1)[1:-1]
 
 WINDOWS: Mapping[str, Callable[[int, int], tuple[int, int]]] = {
@@ -30,7 +28,7 @@ WINDOWS: Mapping[str, Callable[[int, int], tuple[int, int]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
     """One prediction at one horizon, and what came."""
 
     true: int
@@ -51,7 +49,7 @@ class Tally:
     """
 
     def __init__(self, most: int) -> None:
-        self._latest: deque[_Outcome] = deque()
+        self._latest: deque[Outcome] = deque()
         self._most = most
         self.told = np.zeros((3, 3), np.int64)
         """By what came and what was said."""
@@ -62,14 +60,14 @@ class Tally:
         self.bins = np.zeros((BINS, 3))
         """By chance of the likeliest class: how many, sum of the chances, how many came true."""
 
-    def add(self, outcome: _Outcome) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count one more."""
         self._count(outcome, 1)
         self._latest.append(outcome)
         if len(self._latest) > self._most:
             self._count(self._latest.popleft(), -1)
 
-    def _count(self, one: _Outcome, by: int) -> None:
+    def _count(self, one: Outcome, by: int) -> None:
         self.told[one.true, one.said] += by
         self.persisted[one.true, one.persisting] += by
         if one.is_sure:
@@ -92,6 +90,10 @@ class TrackRecord:
     ----------
     horizons
         As given.
+    windows
+        Of each horizon; see :data:`WINDOWS`.
+    smoothed
+        Rows that persistence looks back on; 0: as many as the horizon.
     tallies
         Of each horizon.
     judged
@@ -111,7 +113,7 @@ class TrackRecord:
         """Of a new stretch: nothing is known of it yet."""
         return Hindsight(self, sets)
 
-    def add(self, column: int, outcome: _Outcome) -> None:
+    def add(self, column: int, outcome: Outcome) -> None:
         """Count what came at a horizon, by its number."""
         self.judged += 1
         self.tallies[column].add(outcome)
@@ -143,16 +145,26 @@ class Hindsight:
     def __init__(self, record: TrackRecord, sets: ConformalSets | None) -> None:
         self._record = record
         self._sets = None if sets is None else FollowingSets(sets)
-        self._keep = 2 * max(record.horizons) + _KEPT
-        self._waiting: list[deque[tuple[int, Prediction]]] = [deque() for _ in record.horizons]
-        self._came: list[deque[tuple[int, Sequence[float], int]]] = [deque() for _ in record.horizons]
+        self._reach = max(*record.horizons, *(rows for window in record.windows for rows in window))
+        self._waiting: list[deque[tuple[int, int, Prediction]]] = [deque() for _ in record.horizons]
+        self._came: list[deque[tuple[int, Sequence[float], int, int]]] = [deque() for _ in record.horizons]
+        self._last = -1
         self._sums = np.zeros(1, np.int64)
         self._first = 0
 
-    def rows(self, mid: NDArray[np.int64]) -> None:
-        """The mids of the next rows, best bid and best ask added; judges whatever they complete."""
-        kept = self._sums[-self._keep :]
-        self._first += len(self._sums) - len(kept)
+    def rows(self, mid: NDArray[np.int64], *, due: int | None = None) -> None:
+        """The next rows; judges whatever they complete.
+
+        Parameters
+        ----------
+        mid
+            Best bid and best ask, added.
+        due
+            The first row before these behind which a prediction is still to come; none is, if left out.
+        """
+        begin = min(self._count - self._reach, self._count if due is None else due) - self._reach
+        begin = max(begin, self._first)
+        kept, self._first = self._sums[begin - self._first :], begin
         self._sums = np.concatenate([kept, kept[-1] + np.cumsum(mid)])
         self._judge_all()
 
@@ -162,16 +174,17 @@ class Hindsight:
         It is judged at once where the rows behind it are there: so figures do not depend on how rows are cut.
         """
         for waiting in self._waiting:
-            waiting.append((row, prediction))
+            waiting.append((row, row - self._last, prediction))
+        self._last = row
         self._judge_all()
 
-    def sets_behind(self, row: int) -> FollowingSets | None:
-        """The sets, when all has been learned that had come by a row, and nothing else; rows come in order."""
+    def learn_until(self, row: int) -> FollowingSets | None:
+        """Let the sets learn all that had come by a row, and nothing else; rows come in order."""
         if self._sets is not None:
             for column, came in enumerate(self._came):
                 while came and came[0][0] <= row:
-                    _, chances, true = came.popleft()
-                    self._sets.came(column, chances, true)
+                    _, chances, true, rows = came.popleft()
+                    self._sets.came(column, chances, true, rows)
         return self._sets
 
     @property
@@ -190,7 +203,7 @@ class Hindsight:
             while waiting and waiting[0][0] + self._record.horizons[column] < self._count:
                 self._judge(column, *waiting.popleft())
 
-    def _judge(self, column: int, row: int, prediction: Prediction) -> None:
+    def _judge(self, column: int, row: int, rows: int, prediction: Prediction) -> None:
         k, (past, future) = self._record.horizons[column], self._record.windows[column]
         before = self._sum(row + 1 - past, row + 1)
         after = self._sum(row + k + 1 - future, row + k + 1)
@@ -201,10 +214,10 @@ class Hindsight:
         chances = prediction.chances[column]
         true = self._record.class_of((after - before) / before, column)
         if self._sets is not None:
-            self._came[column].append((row + k, chances, true))
+            self._came[column].append((row + k, chances, true, rows))
         self._record.add(
             column,
-            _Outcome(
+            Outcome(
                 true=true,
                 said=FLAT + prediction.directions[column],
                 persisting=persisting,

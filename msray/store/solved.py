@@ -9,6 +9,7 @@ from msray.errors import ConfigError
 from msray.prediction import CalibrationTask
 from msray.store.durable import write_over
 
+_WORDS = ("calibration.py", "config.py")
 MOST = 4096
 """Files; about a kilobyte for each watch."""
 
@@ -16,11 +17,12 @@ MOST = 4096
 class SolvedCalibrations:
     """One file each, named by what it was made from, beside the compiled kernels; the oldest go.
 
-    What cannot be read is not there, and what cannot be written is computed again: nothing depends on them.
+    What cannot be read is not there, and what cannot be written is computed again: nothing depends on them. As with
+    kernels, what earlier versions kept stays in a folder of theirs.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        sources = [*PACKAGE.glob("detectors/*.py"), PACKAGE / "prediction" / "calibration.py"]
+        sources = [*PACKAGE.glob("detectors/*.py"), *(PACKAGE / "prediction" / name for name in _WORDS)]
         self._folder = folder or cache_folder("calibrations", *sources)
 
     def find(self, task: CalibrationTask) -> Calibration | None:

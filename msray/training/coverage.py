@@ -26,7 +26,8 @@ class Covered:
     came, classes
         The share that did, and the mean number of classes in a set; all of them where nothing was promised.
     followed, followed_classes
-        The same of sets that follow what comes, as they do live; see :class:`~msray.models.conformal.FollowingSets`.
+        The same of sets that follow what comes; see :class:`~msray.models.conformal.FollowingSets`. They learn from
+        each row here, live from those behind which a prediction is due.
     rows
         How many were judged.
     """
@@ -98,7 +99,7 @@ def _followed(
     starts: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """The sets behind each row, which have learned what had come by then."""
-    possible = np.ones(chances.shape, np.bool_)
+    possible = np.empty(chances.shape, np.bool_)
     says = np.isfinite(chances).all(axis=2) & (truth != NO_LABEL)
     for begin, end in pairwise([*starts.tolist(), len(chances)]):
         following = FollowingSets(sets)

@@ -15,6 +15,7 @@ from msray.training.coverage import Covered, covered
 from msray.training.fit import Problem
 from msray.training.jobs import Blend, Trained, blend
 from msray.training.judging import ModelReport, Said, judge
+from msray.training.rows import piece_of
 
 ENSEMBLE = "ensemble"
 _LEAST_CHANCE = 1e-12
@@ -82,9 +83,7 @@ def select(problem: Problem, trained: Sequence[Trained], *, coverage: float = 0.
     said = {name: Said.by(one, test) for name, one in mixtures.items()}
     report = judge(problem, problem.parts.test, said, seed=seed)
     truth = problem.of(problem.parts.test)[slice(*problem.parts.test)]
-    horizons, first = problem.config.horizons, problem.parts.test[0]
-    within = [one - first for one in problem.rows.starts.tolist() if first < one < problem.parts.test[1]]
-    starts = np.array([0, *within])
+    horizons, starts = problem.config.horizons, piece_of(problem.rows, *problem.parts.test).starts
     return Selection(
         blends=tuple(blends),
         mixtures=mixtures,

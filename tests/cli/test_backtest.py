@@ -64,8 +64,11 @@ def test_a_recording_gives_every_figure_with_its_interval_and_its_rival(msray: M
     assert pl.read_parquet(folder / "trades.parquet").height == data["trades"]
 
 
-def test_the_configuration_of_a_run_gives_the_run_again(msray: Msray, recording: Path) -> None:
+def test_the_configuration_of_a_run_gives_the_run_again(
+    msray: Msray, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = msray("backtest", recording, "--json", "--runs", "one").document["data"]
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")  # where its calibrations are not remembered
     again = msray("backtest", recording, "--json", "--config", f"{first['run_folder']}/config.yaml", "--runs", "two")
 
     second = again.document["data"]

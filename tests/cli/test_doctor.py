@@ -57,7 +57,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(
 def test_the_cache_it_looks_at_is_the_one_in_use(msray: Msray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
 
-    assert f"compile cache\tok\t{compiled._cache_folder().parent}" in msray("doctor").out
+    assert f"compile cache\tok\t{compiled.cache_folder('kernels').parent}" in msray("doctor").out
 
 
 def test_ray_in_token_mode_without_a_token_is_a_warning(
@@ -66,6 +66,10 @@ def test_ray_in_token_mode_without_a_token_is_a_warning(
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "absent"))
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
 
     assert checks(msray("doctor", "--json"))["ray"] == "warn"
+    (tmp_path / "token").write_text("\n")  # as a full disk leaves it
+    assert checks(msray("doctor", "--json"))["ray"] == "warn"
+    (tmp_path / "token").write_text("1f0e")
+    assert checks(msray("doctor", "--json"))["ray"] == "ok"

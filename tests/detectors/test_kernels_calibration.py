@@ -7,6 +7,7 @@ from msray.detectors import calibrate, new_watch
 from msray.detectors import kernels as watch
 from msray.detectors import kernels_calibration as k
 from msray.detectors import kernels_members as members
+from msray.stats.kernels import put_float
 from tests.detectors.made import Floats, autoregressive, student
 from tests.naive.detectors import yule_walker
 
@@ -141,17 +142,18 @@ def test_alarms_at_several_thresholds_are_those_at_each_by_itself(detector: str,
     calibration = calibrate(rng.normal(size=300), detector=detector, arl0=500, seed=1, simulated_bars=1 << 16)
     words = np.zeros(watch.WATCH_WORDS, np.int64)
     new_watch(words, 0, detector=detector, arl0=500, calibration=calibration)
-    for _ in range(20):
+    for number in range(20):
         values = autoregressive(rng, 700, 0.3) * rng.choice([0.3, 1.0, 2.0])
+        values[rng.integers(0, 700, number % 4)] = np.nan
+        values[-1] += 30.0 * (number % 3)  # an alarm at the last bar
         alone = []
         for height in heights:
             mine = words.copy()
-            mine[watch.SECTION_AT + members.THRESHOLD : watch.SECTION_AT + members.THRESHOLD + 1].view(float)[0] = (
-                height
-            )
+            put_float(mine, watch.SECTION_AT + members.THRESHOLD, height)
+            watch.restart_watch(mine, 0)
             alone.append(k.count_alarms(mine, values))
 
         counts = np.full(len(heights), -1)
-        k.count_alarms_at(np.array(heights), words.copy(), values, counts)
+        k.count_alarms_at(np.array(heights), words, values, counts)  # a watch that has seen those before
 
         assert counts.tolist() == alone

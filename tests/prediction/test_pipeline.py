@@ -234,7 +234,9 @@ def test_without_detectors_there_are_the_same_rows_and_nothing_else() -> None:
             found.append((rows.instrument.id, rows.stretch, rows.values.tobytes(), rows.bests.tobytes()))
 
         machine = Pipeline(ALL, words, sink=lambda _: take, solver=OnceSolver())
-        return found, len(run(machine, [began, *EVENTS]))
+        signals = run(machine, [began, *EVENTS])
+        assert all((lane.engine.calibration is not None) == bool(words.watches) for lane in machine.lanes.values())
+        return found, len(signals)
 
     rows, signals = told(DetectionConfig())
     alone = told(DetectionConfig().unwatched())

@@ -140,6 +140,33 @@ def test_an_answer_that_comes_behind_its_stretch_is_judged_by_that() -> None:
     assert record.tallies[0].told.sum(axis=1).tolist() == [0, 0, 1]  # it rose, in its own stretch
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_however_late_a_prediction_comes_it_is_judged_alike(family: str) -> None:
+    rng, mids = np.random.default_rng(5), _mids(20_000)
+    said = {row: _prediction(rng) for row in range(0, 20_000, 100)}
+    records = [TrackRecord(K, THRESHOLDS, family, 2, most=10_000) for _ in range(2)]
+    sets = ConformalSets(coverage=0.9, least_chance=((0.2,) * 3,) * 2)
+    once, late = (record.begin(sets) for record in records)
+    leasts = []
+    for begin in range(0, 20_000, 500):
+        once.rows(mids[begin : begin + 500])
+        late.rows(mids[begin : begin + 500], due=0)
+        for row in range(begin, begin + 500, 100):
+            once.predicted(row, said[row])
+
+    for row, prediction in said.items():
+        late.predicted(row, prediction)
+        sets_then = late.learn_until(row)
+        assert sets_then is not None
+        leasts.append(sets_then.least_chance.copy())
+
+    assert records[1].judged == records[0].judged > 390
+    assert [one.told.tolist() for one in records[1].tallies] == [one.told.tolist() for one in records[0].tallies]
+    expected = once.learn_until(19_900)
+    assert expected is not None
+    np.testing.assert_array_equal(leasts[-1], expected.least_chance)
+
+
 @pytest.mark.parametrize("pieces", [1, 7, 600])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sets_have_learned_what_had_come_by_a_row_and_nothing_else(family: str, pieces: int) -> None:
@@ -153,12 +180,14 @@ def test_sets_have_learned_what_had_come_by_a_row_and_nothing_else(family: str, 
         hindsight.rows(mids[some])
         for row in some.tolist():
             if row % 4 == 0:
-                found = hindsight.sets_behind(row)
+                found = hindsight.learn_until(row)
                 expected = FollowingSets(sets)
                 for number, k in enumerate(K):
                     for past in said:
                         if past + k <= row and labels[past, number] >= 0:
-                            expected.came(number, said[past].chances[number], int(labels[past, number]))
+                            expected.came(
+                                number, said[past].chances[number], int(labels[past, number]), 4 if past else 1
+                            )
                 assert found is not None
                 np.testing.assert_array_equal(found.least_chance, expected.least_chance)
                 said[row] = _prediction(rng)

@@ -13,8 +13,8 @@ from msray.models.classes import NO_LABEL
 STEP = 0.0005
 """By how much, for each row that an outcome stands for, a least chance goes down where the true class was left out,
 nearly; else it goes up by a ninth of it, where nine in ten are promised. Of 0.0003 to 0.004, the one whose coverage was
-nearest to what was promised: on the later half of the rows that choose, of rebar and GOOG (``jobs/model_sets.py``), with
-sets fitted on the first, the models trained on neither; 2026-11-22."""
+nearest to what was promised: on the later half of the rows that choose, of rebar and GOOG (``jobs/model_sets.py``),
+with sets fitted on the first, the models trained on neither; 2026-11-22."""
 MOST_ROWS = 60
 """That an outcome stands for. Behind every 5th, 20th or 60th row, sets followed no worse with steps as much longer."""
 _ROUNDING = 1e-9

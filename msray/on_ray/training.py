@@ -121,6 +121,7 @@ def run_on_ray(works: Sequence[Work], told: Told) -> list[Trained]:
             told(one.job, epoch)
     problems = {id(one.problem): one.problem for one in works}
     put, heard = {which: ray.put(problem) for which, problem in problems.items()}, Queue(actor_options={"num_cpus": 0})
+    queue: Any = heard.actor  # asked as any actor is: with our own errors, and not for ever
     work = _train.options(num_gpus=share_of_gpu())
     running = {
         work.remote(put[id(one.problem)], one.kept, one.job, number, heard): number for number, one in enumerate(works)
@@ -129,8 +130,7 @@ def run_on_ray(works: Sequence[Work], told: Told) -> list[Trained]:
     try:
         while running:
             ended, _ = ray.wait(list(running), num_returns=len(running), timeout=ASKED_S)
-            count = answer_now(heard.actor.qsize.remote())
-            for number, epoch in answer_now(heard.actor.get_nowait_batch.remote(count)):
+            for number, epoch in answer_now(queue.get_nowait_batch.remote(answer_now(queue.qsize.remote()))):
                 told(works[number].job, Epoch(**epoch))
             for task in ended:
                 found[running[task]] = answer_now(task, None)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from msray.on_ray.live import LivePlan
     from msray.prediction import PredictConfig
 
+LOOK_S, _STANDS_STILL_S = 0.2, 3.0
 _SHARD_COLUMNS = ("shard", "holder", "instruments", "signals", "waiting", "restarts", "problem")
 _COLUMNS = ("instrument", "state", "mid", "spread_bps", "messages", "trades", "gaps", "stale_ms")
 
@@ -238,19 +239,47 @@ def _stay(endpoint: str | None, *, until_end: bool, seconds: float | None) -> No
     """Until the time is over, or until the simulator at the endpoint says that it has sent everything, or is gone."""
     deadline = None if seconds is None else time.monotonic() + seconds
     while deadline is None or time.monotonic() < deadline:
-        if until_end and endpoint is not None and _is_over(endpoint):
-            return
-        time.sleep(0.2)
+        if until_end and endpoint is not None:
+            try:
+                if is_over(endpoint):
+                    return
+            except UsageError:  # no simulator
+                pass
+            except UnavailableError:  # it is gone
+                return
+        time.sleep(LOOK_S)
 
 
-def _is_over(endpoint: str) -> bool:
+def is_over(endpoint: str) -> bool:
+    """Whether the simulator at an endpoint has sent everything; then the shards have taken it too.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    UnavailableError
+        If nobody answers there.
+    """
     url = endpoint.replace("ws", "http", 1) if endpoint.startswith("ws") else endpoint
-    try:
-        return get_json(f"{url.rstrip('/')}/oracle/status").get("state") == "done"
-    except UsageError:  # no simulator
+    status = get_json(f"{url.rstrip('/')}/oracle/status")
+    if status.get("state") != "done":
         return False
-    except UnavailableError:
-        return True
+    _take_all({one["instrument"]: one["last_id"] or 0 for one in status["instruments"]})
+    return True
+
+
+def _take_all(sent: Mapping[str, int]) -> None:
+    """Wait until the books have come to what was sent last, or stand still: one behind a gap never comes there."""
+    from msray.on_ray import running
+
+    moved_s, before = time.monotonic(), dict[str, int]()
+    while time.monotonic() - moved_s < _STANDS_STILL_S:
+        now = {one.instrument: one.update_id for one in running.look().instruments}
+        if all(seen >= sent.get(name, 0) for name, seen in now.items()):
+            return
+        if now != before:
+            moved_s, before = time.monotonic(), now
+        time.sleep(LOOK_S)
 
 
 def _tell(out: Output, view: "BoardView", supervised: dict[str, dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msray.cli.http import get_json
+from msray.cli.live import LOOK_S, is_over
 from msray.cli.output import Output
 from msray.cli.replay import words_for
 from msray.cli.taped import Recorded
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_INSTRUMENTS = 32
 """They are in one shard, and so in one raw log."""
-_LOOK_S = 0.2
 
 
 def live_signals(out: Output, recorded: Recorded, speed: str, address: str | None) -> "list[Signal]":
@@ -55,7 +55,7 @@ def live_signals(out: Output, recorded: Recorded, speed: str, address: str | Non
         words = ["--recording", *map(str, recorded.paths), *venue]
         with simulating(*words, "--speed", speed, "--one-socket") as listening:
             out.note(f"live detection of what is played at {speed}: starting")
-            _detect(_plan(listening(), recorded, folder), address)
+            _detect(_plan(listening(), recorded, folder), listening(), address)
         opened = open_replay(list((folder / "raw_log").iterdir()))  # one shard, one log
         detection, known = words_for(opened, None, None)
         pipeline = Pipeline(opened.instruments, detection, calibrations=known, solver=remembering())
@@ -84,7 +84,7 @@ def _plan(url: str, recorded: Recorded, folder: Path) -> "LivePlan":
     )
 
 
-def _detect(plan: "LivePlan", address: str | None) -> None:
+def _detect(plan: "LivePlan", endpoint: str, address: str | None) -> None:
     """Until everything has been played."""
     from msray.on_ray import live, running
 
@@ -92,8 +92,8 @@ def _detect(plan: "LivePlan", address: str | None) -> None:
         live.start_live(plan)
         try:
             running.wait_until_synced()
-            while get_json(f"{plan.endpoint}/oracle/status")["state"] != "done":
-                time.sleep(_LOOK_S)
+            while not is_over(endpoint):
+                time.sleep(LOOK_S)
         finally:
             running.stop_live(ends_cluster=is_ours)
 

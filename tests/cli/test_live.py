@@ -1,9 +1,11 @@
 """What ``msray live`` refuses before it starts or asks anything."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from msray.cli import live
 from tests.cli.conftest import Msray
 
 
@@ -52,3 +54,23 @@ def test_funding_of_what_is_not_watched_is_refused_on_paper(msray: Msray) -> Non
     said = msray("live", "--paper", "--json")
 
     assert (said.code, said.document["error"]["hint"]) == (2, "did you mean 'binance_usdm:BTCUSDT'?")
+
+
+@pytest.mark.parametrize(("ids", "still_s", "looks"), [([3, 5, 9, 9], 60.0, 3), ([12], 60.0, 1), ([5] * 9, 0.02, None)])
+def test_what_was_sent_last_is_waited_for_unless_the_books_stand_still(
+    monkeypatch: pytest.MonkeyPatch, ids: list[int], still_s: float, looks: int | None
+) -> None:
+    from msray.on_ray import running
+
+    left = iter(ids)
+
+    def look() -> SimpleNamespace:
+        return SimpleNamespace(instruments=[SimpleNamespace(instrument="a:B", update_id=next(left))])
+
+    monkeypatch.setattr(running, "look", look)
+    monkeypatch.setattr(live, "LOOK_S", 0.01)
+    monkeypatch.setattr(live, "_STANDS_STILL_S", still_s)
+
+    live._take_all({"a:B": 9, "of:NOBODY": 7})
+
+    assert looks is None or len(list(left)) == len(ids) - looks

@@ -75,7 +75,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         text = CONFIG.format(names=", ".join(f"'{name}'" for name in NAMES), endpoint=endpoint, port=port)
         (folder / "msray.yaml").write_text(text)
         try:
-            msray(folder, "live", timeout_s=200)
+            assert "INFO" not in msray(folder, "live", timeout_s=200)["stderr"]
             yield Running(folder=folder, simulator=endpoint, api=f"http://127.0.0.1:{port}")
         finally:
             msray(folder, "down")

@@ -45,7 +45,7 @@ def has_token() -> bool:
     if os.environ.get("RAY_AUTH_TOKEN"):
         return True
     place = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeDecodeError):
         return bool((Path(place) if place else Path.home() / ".ray" / "auth_token").read_text().strip())
     return False
 

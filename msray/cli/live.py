@@ -274,11 +274,12 @@ def _take_all(sent: Mapping[str, int]) -> None:
 
     moved_s, before = time.monotonic(), dict[str, int]()
     while time.monotonic() - moved_s < _STANDS_STILL_S:
-        now = {one.instrument: one.update_id for one in running.look().instruments}
-        if all(seen >= sent.get(name, 0) for name, seen in now.items()):
-            return
-        if now != before:
-            moved_s, before = time.monotonic(), now
+        with contextlib.suppress(UnavailableError):  # the board is being started again
+            now = {one.instrument: one.update_id for one in running.look().instruments}
+            if all(seen >= sent.get(name, 0) for name, seen in now.items()):
+                return
+            if now != before:
+                moved_s, before = time.monotonic(), now
         time.sleep(LOOK_S)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from msray.cli import live
+from msray.errors import UnavailableError
 from tests.cli.conftest import Msray
 
 
@@ -56,7 +57,9 @@ def test_funding_of_what_is_not_watched_is_refused_on_paper(msray: Msray) -> Non
     assert (said.code, said.document["error"]["hint"]) == (2, "did you mean 'binance_usdm:BTCUSDT'?")
 
 
-@pytest.mark.parametrize(("ids", "still_s", "looks"), [([3, 5, 9, 9], 60.0, 3), ([12], 60.0, 1), ([5] * 9, 0.02, None)])
+@pytest.mark.parametrize(
+    ("ids", "still_s", "looks"), [([3, -1, 5, 9, 9], 60.0, 4), ([12], 60.0, 1), ([5] * 9, 0.02, None)]
+)
 def test_what_was_sent_last_is_waited_for_unless_the_books_stand_still(
     monkeypatch: pytest.MonkeyPatch, ids: list[int], still_s: float, looks: int | None
 ) -> None:
@@ -65,7 +68,10 @@ def test_what_was_sent_last_is_waited_for_unless_the_books_stand_still(
     left = iter(ids)
 
     def look() -> SimpleNamespace:
-        return SimpleNamespace(instruments=[SimpleNamespace(instrument="a:B", update_id=next(left))])
+        seen = next(left)
+        if seen < 0:
+            raise UnavailableError("the board is not running")
+        return SimpleNamespace(instruments=[SimpleNamespace(instrument="a:B", update_id=seen)])
 
     monkeypatch.setattr(running, "look", look)
     monkeypatch.setattr(live, "LOOK_S", 0.01)

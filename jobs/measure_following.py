@@ -2,7 +2,8 @@
 
 A GRU learns; chances and sets are fitted on the earlier half of the rows that choose, and the sets then follow through
 the later half: behind each row with some steps, and behind every 5th, 20th or 60th row with the step that is built in,
-as many times as long; through all of it, as if it were one stretch. No row that judges is looked at. ``STEP`` in ``msray/models/conformal.py`` was chosen here.
+as many times as long; through all of it, as if it were one stretch. No row that judges is looked at. ``STEP`` in
+``msray/models/conformal.py`` was chosen so.
 
     python jobs/measure_following.py [--json] [--sets shfe,goog]
 """

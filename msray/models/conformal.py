@@ -12,8 +12,9 @@ from msray.models.classes import NO_LABEL
 
 STEP = 0.0005
 """By how much, for each row that an outcome stands for, a least chance goes down where the true class was left out,
-nearly; else it goes up by a ninth of it, where nine in ten are promised. Of 0.0003 to 0.004 the one that is off by least
-where it is furthest off, 0.9 points: ``jobs/measure_following.py``, rebar and GOOG, rows that choose, 2026-11-22."""
+nearly; else it goes up by a ninth of it, where nine in ten are promised. Of 0.0003 to 0.004 the one that is off by
+least where it is furthest off, 0.9 points: ``jobs/measure_following.py``, rebar and GOOG, rows that choose, 2026-11-22.
+"""
 MOST_ROWS = 60
 """That an outcome stands for. Behind every 5th, 20th or 60th row, with steps as many times as long, sets are off by 1.3
 points at most: the same job."""

@@ -66,6 +66,11 @@ find_python() {
   die "found no Python 3.11 or newer: install one, or name it: PYTHON=/path/to/python3 ./run.sh ..."
 }
 
+pip_install() {
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
+    -c "$root/constraints.txt" "$@"
+}
+
 set_up() {
   if is_installed "$1" || is_installed learn || is_installed test; then return; fi
   local python extras
@@ -75,10 +80,12 @@ set_up() {
     "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
   fi
   say "installing msray[$extras] into $venv (once; a minute or two)"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
-    -c "$root/constraints.txt" -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
-  # pip compiles file by file, on one core; what is not Python of today is left out, as pip does.
-  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" "$root/msray" || true
+  # The pip that comes with a Python may be years old, and half as slow again as this one; it would do.
+  pip_install --upgrade pip >/dev/null 2>&1 || true
+  pip_install -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
+  # pip compiles file by file, on one core. Left out are tests of others and what nothing here loads, and, as pip does,
+  # what is not Python of today.
+  "$venv/bin/python" -m compileall -qq -j 0 -x 'site-packages/.*/(tests|rllib)/' "$venv/lib" "$root/msray" || true
   stamp_of "$1" >"$venv/.stamp-$1"
 }
 

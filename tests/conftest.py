@@ -41,6 +41,15 @@ def postgres() -> Iterator[PostgresServer]:
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of two CPUs that tests share: to start one each time takes longer than most of their work."""
+    from tests.on_ray.programs import cluster
+
+    with cluster(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,15 +64,7 @@ def msray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
     return run
 
 
-@pytest.fixture(scope="package")
-def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from tests.on_ray.programs import cluster
-
-    with cluster(tmp_path_factory.mktemp("cluster")) as address:
-        yield address
-
-
 @pytest.fixture
-def on_cluster(_cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands join a cluster that these tests share: to start one each time takes longer than most of their work."""
-    monkeypatch.setenv("RAY_ADDRESS", _cluster)
+def on_cluster(ray_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands join the cluster that tests share."""
+    monkeypatch.setenv("RAY_ADDRESS", ray_address)

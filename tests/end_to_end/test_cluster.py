@@ -1,6 +1,7 @@
 """Live detection on a real Ray cluster, from the command line, through kills, to the same ids in a replay."""
 
 import json
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -32,11 +33,12 @@ detection:
 
 @dataclass(frozen=True)
 class Running:
-    """Where live detection runs."""
+    """Where live detection runs, and what became of the two commands that were to start it."""
 
     folder: Path
     simulator: str
     api: str
+    starts: list[tuple[subprocess.Popen[str], str, str]]
 
     def signals(self) -> list[dict[str, Any]]:
         """Every signal that the API shows."""
@@ -67,7 +69,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Two instruments, live."""
+    """Two instruments, live; two commands were to start them at once."""
     folder = tmp_path_factory.mktemp("live")
     market = ("--synthetic", "--instruments", ",".join(NAMES), "--seed", "3", "--speed", "2", "--no-wait")
     with simulator(*market) as endpoint:
@@ -75,10 +77,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         text = CONFIG.format(names=", ".join(f"'{name}'" for name in NAMES), endpoint=endpoint, port=port)
         (folder / "msray.yaml").write_text(text)
         try:
-            assert "INFO" not in msray(folder, "live", timeout_s=200)["stderr"]
-            yield Running(folder=folder, simulator=endpoint, api=f"http://127.0.0.1:{port}")
+            both = [start(folder, "live") for _ in range(2)]
+            starts = [(one, *one.communicate(timeout=200)) for one in both]
+            yield Running(folder=folder, simulator=endpoint, api=f"http://127.0.0.1:{port}", starts=starts)
         finally:
             msray(folder, "down")
+
+
+def test_of_two_that_start_at_once_one_runs(running: Running) -> None:
+    (runs, _, said), (refused, out, _) = sorted(running.starts, key=lambda one: one[0].returncode)
+
+    assert (runs.returncode, "INFO" in said) == (0, False)
+    assert refused.returncode == 2
+    assert f"by pid {runs.pid} on " in json.loads(out)["error"]["message"]
 
 
 def test_books_equal_the_exchanges_own(running: Running) -> None:
@@ -98,9 +109,8 @@ def test_signals_are_the_same_over_http_and_from_the_ledger(running: Running) ->
     eventually(running.ids, 90)  # of a machine that does other things too
     over_http = running.signals()
 
-    stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
+    by_id = {one["signal_id"]: one for one in _stored(running)}
 
-    by_id = {one["signal_id"]: one for one in stored}
     assert [by_id[one["signal_id"]] for one in over_http] == over_http
 
 
@@ -164,23 +174,53 @@ def test_a_killed_shard_is_back_with_its_books_and_loses_nothing(running: Runnin
     assert msray(running.folder, "status")["data"]["shards"][0]["restarts"] >= 1
 
 
-def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running) -> None:
+@dataclass(frozen=True)
+class Restarted:
+    """Live detection that was killed as a whole and started again, in the foreground."""
+
+    acknowledged: set[str]
+    stored: set[str]
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def restarted(running: Running) -> Iterator[Restarted]:
     acknowledged = set(running.ids())
     kill(family(running.head_pid()))
     eventually(lambda: not _answers(running), 20)
+    stored = {one["signal_id"] for one in _stored(running)}
+    with start(running.folder, "live", "--seconds", "250") as process:
+        try:
+            eventually(lambda: _answers(running) and set(running.books()) == set(NAMES), 100)
+            yield Restarted(acknowledged, stored, process)
+        finally:
+            process.kill()
 
-    stored = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
-    msray(running.folder, "live", timeout_s=200)
 
-    assert acknowledged <= {one["signal_id"] for one in stored}
-    assert acknowledged <= set(running.ids())
-    eventually(lambda: len(running.ids()) > len(acknowledged), 60)
+def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running, restarted: Restarted) -> None:
+    assert restarted.acknowledged
+    assert restarted.acknowledged <= restarted.stored
+    assert restarted.acknowledged <= set(running.ids())
+    eventually(lambda: len(running.ids()) > len(restarted.acknowledged), 60)
+
+
+def test_when_terminated_it_leaves_nothing_running(running: Running, restarted: Restarted) -> None:
+    note = running.folder / "state" / "ray-head.json"
+    count, was_noted = len(processes_in(running.folder)), note.exists()
+
+    restarted.process.terminate()
+    out, err = restarted.process.communicate(timeout=60)
+
+    assert count > 10
+    assert was_noted
+    assert (restarted.process.returncode, json.loads(out)["error"]["code"]) == (130, "interrupted")
+    assert "Traceback" not in err
+    assert not note.exists()
+    eventually(lambda: not processes_in(running.folder), 10)
 
 
 def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running) -> None:
-    assert msray(running.folder, "down")["data"]["was_running"]
-    eventually(lambda: not processes_in(running.folder), 10)
-    stored = {one["signal_id"] for one in msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]}
+    stored = {one["signal_id"] for one in _stored(running)}
     file = running.folder / "again.parquet"
 
     result = msray(running.folder, "replay", "state/raw_log/shard-0", "--signals", str(file))["data"]
@@ -189,32 +229,12 @@ def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running
     assert set(again) == stored
     assert len(again) == len(stored)
     assert {one["instrument"] for one in result["instruments"]} == set(NAMES)
-    assert not family(running.head_pid())[1:] if (running.folder / "state" / "ray-head.json").exists() else True
 
 
-def test_of_two_that_start_at_once_one_runs_and_when_terminated_leaves_nothing_running(running: Running) -> None:
-    note = running.folder / "state" / "ray-head.json"
-    msray(running.folder, "down")
-    both = [start(running.folder, "live", "--seconds", "200") for _ in range(2)]
-    try:
-        eventually(lambda: any(one.poll() is not None for one in both), 100)
-        refused, runs = sorted(both, key=lambda one: one.poll() is None)
-        error = json.loads(refused.communicate()[0])["error"]
-        eventually(lambda: _answers(running) and set(running.books()) == set(NAMES), 100)
-        count, was_noted = len(processes_in(running.folder)), note.exists()
-        runs.terminate()
-        out, err = runs.communicate(timeout=60)
-    finally:
-        for one in both:
-            one.kill()
-
-    assert refused.returncode == 2
-    assert f"by pid {runs.pid} on " in error["message"]
-    assert count > 10
-    assert was_noted
-    assert (runs.returncode, json.loads(out)["error"]["code"], "Traceback" in err) == (130, "interrupted", False)
-    assert not note.exists()
-    eventually(lambda: not processes_in(running.folder), 10)
+def _stored(running: Running) -> list[dict[str, Any]]:
+    """What the ledger holds, read from its file."""
+    found: list[dict[str, Any]] = msray(running.folder, "signals", "--limit", "100000")["data"]["signals"]
+    return found
 
 
 def _lines(targets: list[str]) -> list[str]:

@@ -30,11 +30,12 @@ class Head:
 
     clone: Path
     address: str
+    dashboard: str
     environment: dict[str, str]
 
     def submit(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a job to its end."""
-        command = [RAY, "job", "submit", "--address", self.address, "--working-dir", ".", "--", "python", *words]
+        command = [RAY, "job", "submit", "--address", self.dashboard, "--working-dir", ".", "--", "python", *words]
         return eventually(lambda: _submitted(command, self.clone, self.environment), 60)
 
 
@@ -54,9 +55,9 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        address = f"http://127.0.0.1:{dashboard}"
-        eventually(lambda: _answers(address), 60)
-        yield Head(clone, address, ours)
+        url = f"http://127.0.0.1:{dashboard}"
+        eventually(lambda: _answers(url), 60)
+        yield Head(clone, f"127.0.0.1:{port}", url, ours)
     finally:
         kill(family(process.pid))
         process.wait()
@@ -87,7 +88,7 @@ def test_what_live_detection_finds_in_a_recording_is_judged_as_what_a_replay_fin
     assert data["lead_time"]["random"]["draws"] == 1000
 
 
-def test_a_job_starts_what_goes_on_after_it(head: Head) -> None:
+def test_a_job_starts_what_goes_on_after_it_until_down(head: Head, tmp_path: Path) -> None:
     with simulator("--synthetic", "--instruments", NAME, "--no-wait") as endpoint:
         done = head.submit("jobs/live.py", "--instruments", NAME, "--endpoint", endpoint)
 
@@ -97,6 +98,11 @@ def test_a_job_starts_what_goes_on_after_it(head: Head) -> None:
         first = get(book)
         eventually(lambda: get(book)["update_id"] > first["update_id"], 10)
         assert (Path(head.environment["MSRAY_STATE_DIR"]) / "ledger.db").exists()
+
+        assert msray(tmp_path, "down", "--address", head.address)["data"]["was_running"]
+        with pytest.raises(OSError):
+            get(book)
+        assert not msray(tmp_path, "down", "--address", head.address)["data"]["was_running"]
 
 
 def test_a_backtest_is_a_job_that_says_what_it_says_without_one(head: Head, data_dir: Path, tmp_path: Path) -> None:
@@ -122,10 +128,10 @@ def _submitted(words: list[str], folder: Path, ours: dict[str, str]) -> subproce
     return None if "No available agent" in done.stderr else done
 
 
-def _answers(address: str) -> bool:
+def _answers(dashboard: str) -> bool:
     try:
         get(
-            f"{address}/api/version",
+            f"{dashboard}/api/version",
             Authorization="Bearer " + (Path.home() / ".ray" / "auth_token").read_text().strip(),
         )
     except OSError:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from msray.backtest import (
 from msray.backtest.config import SECOND, LatencyConfig
 from msray.backtest.latency_log import LatencyLog
 from msray.errors import UnavailableError, UsageError
-from msray.on_ray import session
 from msray.on_ray.backtests import run_all_on_ray, run_on_ray
 from msray.store.grid_log import run_grid
 from tests.backtest.planted import INSTRUMENT, leaning_market
@@ -92,19 +90,12 @@ def expected() -> list[CellResult]:
     return run_grid(make_stage([TAPE], CELLS), CELLS, SignalFollower)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    session.start_local()
-    yield
-    session.leave()
-
-
 def test_without_a_cluster_none_is_started() -> None:
     with pytest.raises(UnavailableError, match="none has been joined"):
         run_on_ray(make_stage([TAPE], CELLS), [CELLS], SignalFollower, lambda _: None)
 
 
-def test_a_grid_on_ray_gives_what_it_gives_in_one_process(cluster: None, expected: list[CellResult]) -> None:
+def test_a_grid_on_ray_gives_what_it_gives_in_one_process(joined: None, expected: list[CellResult]) -> None:
     done: list[int] = []
 
     found = run_grid(make_stage([TAPE], CELLS), CELLS, SignalFollower, run=run_on_ray, progress=done.append, **SMALL)
@@ -115,7 +106,7 @@ def test_a_grid_on_ray_gives_what_it_gives_in_one_process(cluster: None, expecte
     assert done[-1] == len(CELLS)
 
 
-def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(cluster: None) -> None:
+def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(joined: None) -> None:
     log = LatencyLog(span_of([TAPE]), [0, SECOND], [SECOND, 0])
     config = BacktestConfig(
         profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=15.0, latency=LatencyConfig(log=log)
@@ -132,7 +123,7 @@ def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(cluster: None) -> 
     assert len(ran) == 27
 
 
-def test_what_is_wrong_with_the_tapes_is_said_as_in_one_process(cluster: None) -> None:
+def test_what_is_wrong_with_the_tapes_is_said_as_in_one_process(joined: None) -> None:
     with pytest.raises(UsageError, match="clock_correction_ms must be at least"):
         run_all_on_ray([TAPE], [BacktestConfig(clock_correction_ms=-1.0)], SignalFollower)
 
@@ -149,7 +140,7 @@ class Telling(SignalFollower):
         raise RuntimeError(f"{sorted(heavy)} {compiled} {max(types)}")
 
 
-def test_a_worker_loads_neither_database_nor_web_server_and_compiles_nothing(cluster: None) -> None:
+def test_a_worker_loads_neither_database_nor_web_server_and_compiles_nothing(joined: None) -> None:
     found: list[CellResult] = []
 
     run_on_ray(make_stage([TAPE], CELLS), [CELLS[:20], CELLS[20:]], Telling, found.extend)
@@ -159,7 +150,7 @@ def test_a_worker_loads_neither_database_nor_web_server_and_compiles_nothing(clu
     assert told
 
 
-def test_tapes_are_read_where_they_were_put(cluster: None) -> None:
+def test_tapes_are_read_where_they_were_put(joined: None) -> None:
     def owners(stage: object) -> list[tuple[bool, bool]]:
         (tape,) = stage.tapes.values()  # type: ignore[attr-defined]
         arrays = (tape.records.messages, tape.records.levels, tape.bests, tape.row_message)
@@ -170,7 +161,7 @@ def test_tapes_are_read_where_they_were_put(cluster: None) -> None:
     assert ray.get(ray.remote(owners).remote(put)) == [(False, False)] * 4
 
 
-def test_a_group_whose_worker_dies_is_run_again(cluster: None, tmp_path: Path, expected: list[CellResult]) -> None:
+def test_a_group_whose_worker_dies_is_run_again(joined: None, tmp_path: Path, expected: list[CellResult]) -> None:
     dying = partial(Noted, folder=tmp_path, fatal=0.003, most=1)
 
     found = run_grid(make_stage([TAPE], CELLS), CELLS, dying, run=run_on_ray, **SMALL)
@@ -180,7 +171,7 @@ def test_a_group_whose_worker_dies_is_run_again(cluster: None, tmp_path: Path, e
 
 
 def test_a_cell_that_no_worker_survives_is_named_and_its_neighbours_are_run(
-    cluster: None, tmp_path: Path, expected: list[CellResult]
+    joined: None, tmp_path: Path, expected: list[CellResult]
 ) -> None:
     dying = partial(Noted, folder=tmp_path, fatal=0.003, most=99)
     found: list[CellResult] = []
@@ -191,7 +182,7 @@ def test_a_cell_that_no_worker_survives_is_named_and_its_neighbours_are_run(
     assert [result for result in found if not result.problem] == [expected[1]]
 
 
-def test_an_interrupt_cancels_what_runs_and_keeps_what_is_done(cluster: None, tmp_path: Path) -> None:
+def test_an_interrupt_cancels_what_runs_and_keeps_what_is_done(joined: None, tmp_path: Path) -> None:
     stage, path = make_stage([TAPE], CELLS), tmp_path / "grid.jsonl"
     (tmp_path / "notes").mkdir()
     noted = partial(Noted, folder=tmp_path / "notes")
@@ -221,7 +212,7 @@ run_grid(make_stage([TAPE], CELLS), CELLS, noted, run=run_on_ray, path=folder / 
 
 
 def test_a_grid_whose_driver_was_killed_goes_on_where_it_was(
-    cluster: None, tmp_path: Path, expected: list[CellResult]
+    joined: None, tmp_path: Path, expected: list[CellResult]
 ) -> None:
     path, notes, address = tmp_path / "grid.jsonl", tmp_path / "notes", ray.get_runtime_context().gcs_address
     notes.mkdir()

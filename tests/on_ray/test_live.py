@@ -28,15 +28,8 @@ HOUR_NS = 3600 * 10**9
 AFTER_THE_LEDGER = "the board is told to fail"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    session.start_local()
-    yield
-    session.leave()
-
-
 @pytest.fixture
-def plan(cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> live.LivePlan:
+def plan(joined: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> live.LivePlan:
     """A start that goes no further than the ledger."""
 
     def start_board() -> None:
@@ -62,7 +55,7 @@ def is_ledger_gone() -> bool:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(cluster: None) -> Iterator[None]:
+def nothing_is_left(joined: None) -> Iterator[None]:
     yield
     assert eventually(is_ledger_gone)
 

@@ -1,6 +1,5 @@
 """Rows read side by side are those of one replay of all, wherever they were read."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +8,11 @@ import pytest
 from msray.errors import UnavailableError
 from msray.feeds.replay import open_replay
 from msray.feeds.training_rows import read_training_rows
-from msray.on_ray import session
 from msray.on_ray.reading import Reading, read_rows_on_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
 FEATURES = ("imbalance_l1", "spread_ticks", "bid_size_log_l1")
 UNTIL_NS = 1_723_161_290_000_000_000
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    session.start_local(cpus=2)
-    yield
-    session.leave()
 
 
 def a_reading(paths: tuple[Path, ...], folder: Path) -> Reading:
@@ -35,7 +26,7 @@ def test_without_a_cluster_it_says_so(tmp_path: Path, data_dir: Path) -> None:
         read_rows_on_ray(a_reading((path,), tmp_path), open_replay([path]))
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("joined")
 def test_they_are_those_of_one_replay(tmp_path: Path, data_dir: Path) -> None:
     paths = tuple(data_dir / "binance_2024-08-08_multi_venue" / part for part in ("cm", "spot"))
     alone = read_training_rows(open_replay(paths), FEATURES, until_ns=UNTIL_NS)
@@ -51,7 +42,7 @@ def test_they_are_those_of_one_replay(tmp_path: Path, data_dir: Path) -> None:
             np.testing.assert_array_equal(getattr(found[name], array), getattr(rows, array))
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("joined")
 def test_what_fails_in_a_task_is_said_in_our_words(tmp_path: Path, data_dir: Path) -> None:
     path = data_dir / "binance_2024-08-08_multi_venue" / "cm"
     (tmp_path / "file").touch()

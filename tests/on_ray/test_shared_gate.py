@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from msray.clock import SystemClock
-from msray.on_ray import session
+from msray.on_ray import running
 from msray.on_ray.board import start_board
 from msray.on_ray.shared_gate import RemoteGate, SharedGates
 from msray.venues import find_venue
@@ -18,11 +18,10 @@ WEIGHT = find_venue(SPOT).weight_per_minute // 4
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    session.start_local()
+def board(joined: None) -> Iterator[None]:
     start_board()
     yield
-    session.leave()
+    running.kill_all()
 
 
 async def test_shards_of_one_venue_share_its_weight() -> None:
@@ -37,7 +36,7 @@ async def test_shards_of_one_venue_share_its_weight() -> None:
 
 
 @pytest.mark.ray
-async def test_what_one_shard_spends_another_cannot(cluster: None) -> None:
+async def test_what_one_shard_spends_another_cannot(board: None) -> None:
     one, other = (RemoteGate(SPOT, SystemClock()) for _ in range(2))
 
     for _ in range(4):
@@ -48,7 +47,7 @@ async def test_what_one_shard_spends_another_cannot(cluster: None) -> None:
 
 
 @pytest.mark.ray
-async def test_a_refusal_closes_the_gate_for_every_shard(cluster: None) -> None:
+async def test_a_refusal_closes_the_gate_for_every_shard(board: None) -> None:
     one, other = (RemoteGate("binance_usdm", SystemClock()) for _ in range(2))
     await asyncio.wait_for(one.enter("x", 10), 10)
 

@@ -1,6 +1,5 @@
 """Training on a cluster: the same as one after the other, and what a kill leaves is gone on from."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 
 from msray import TrainingOrchestrator
 from msray.errors import UnavailableError, UsageError
-from msray.on_ray import session
 from msray.store.trainings import TrainingFolder, problem_digest
 from msray.training.fit import pose
 from msray.training.jobs import Job, make_jobs
@@ -19,19 +17,12 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
 ROWS = {"binance_usdm:BTCUSDT": known_rows()}
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    session.start_local(cpus=2)
-    yield
-    session.leave()
-
-
 def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="training needs a cluster, and none has been joined"):
         TrainingOrchestrator(tmp_path).train(TRAINED, ROWS)
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("joined")
 def test_side_by_side_they_come_to_the_same_as_one_after_the_other(tmp_path: Path) -> None:
     heard: list[tuple[str, int]] = []
 
@@ -48,7 +39,7 @@ def test_side_by_side_they_come_to_the_same_as_one_after_the_other(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("joined")
 def test_it_goes_on_from_the_last_epoch_that_was_kept(tmp_path: Path) -> None:
     problem, job = pose(TRAINED, [known_rows()]), make_jobs(TRAINED)[0]
     kept = TrainingFolder(tmp_path, problem_digest(problem))
@@ -71,7 +62,7 @@ def test_it_goes_on_from_the_last_epoch_that_was_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(report.trained[0].test, a_report().trained[0].test)
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("joined")
 def test_what_cannot_be_trained_is_said_in_our_words(tmp_path: Path) -> None:
     model = TRAINED.models[1].model_copy(update={"network": {"window": 4000}})
 

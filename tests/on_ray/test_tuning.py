@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import ray
 from msray import HyperparameterOptimizer
 from msray.backtest import STRATEGIES, BacktestConfig, SignalFollower
 from msray.errors import UnavailableError, UsageError
-from msray.on_ray import session
 from msray.on_ray.tuned_backtests import BacktestFolds, search_backtests
 from msray.store.search_log import SearchLog
 from msray.store.trial_log import Recorded, TrialLog
@@ -38,20 +36,13 @@ def hill(parameters):
         yield FoldScore(score=-abs(parameters["x"] - 3.0) - (parameters["kind"] == "a") - fold)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    session.start_local(cpus=2)
-    yield
-    session.leave()
-
-
 def test_without_a_cluster_nothing_is_searched() -> None:
     with pytest.raises(UnavailableError, match="none has been joined"):
         HyperparameterOptimizer(LINE).run(hill)
 
 
 @pytest.fixture(scope="module")
-def searched(cluster: None) -> tuple:
+def searched(joined: None) -> tuple:
     told: list[Trial] = []
     return HyperparameterOptimizer(LINE, trials=16, seed=1).run(hill, keep=told.append), told
 
@@ -84,7 +75,7 @@ def test_every_trial_is_told_of_fold_by_fold_and_at_its_end(searched: tuple) -> 
     assert list(found.to_pandas().columns) == ["state", "score", "folds", "x", "kind"]
 
 
-def test_what_an_objective_raises_makes_one_failed_trial_and_so_does_a_score_that_is_no_number(cluster: None) -> None:
+def test_what_an_objective_raises_makes_one_failed_trial_and_so_does_a_score_that_is_no_number(joined: None) -> None:
     def steep(parameters):
         yield FoldScore(score=1.0)
         if parameters["x"] == 9.0:
@@ -101,7 +92,7 @@ def test_what_an_objective_raises_makes_one_failed_trial_and_so_does_a_score_tha
     assert by_x[9.0] == ("failed", "ValueError: too high", 1)
 
 
-def test_what_cannot_be_kept_ends_the_search_in_its_own_words(cluster: None) -> None:
+def test_what_cannot_be_kept_ends_the_search_in_its_own_words(joined: None) -> None:
     def full(trial: Trial) -> None:
         raise UnavailableError("no room")
 
@@ -109,7 +100,7 @@ def test_what_cannot_be_kept_ends_the_search_in_its_own_words(cluster: None) -> 
         HyperparameterOptimizer(LINE, trials=1).run(hill, keep=full)
 
 
-def test_what_had_ended_is_not_tried_again_and_what_was_running_is_tried_first(cluster: None) -> None:
+def test_what_had_ended_is_not_tried_again_and_what_was_running_is_tried_first(joined: None) -> None:
     ended = Trial(parameters={"x": 3.5, "kind": "b"}, folds=tuple(hill({"x": 3.5, "kind": "b"})), state="whole")
     running = Trial(parameters={"x": 2.25, "kind": "a"})
 
@@ -142,7 +133,7 @@ def log_in(folder: Path, about: Plan, windows: Windows, run_id: str = "20240808-
     )
 
 
-def test_a_planted_edge_is_found_and_holds_where_no_trial_has_looked(cluster: None, tmp_path: Path) -> None:
+def test_a_planted_edge_is_found_and_holds_where_no_trial_has_looked(joined: None, tmp_path: Path) -> None:
     about = plan(8, "backtest.max_holding_seconds")
     windows = about.windows([TAPE])
     log = log_in(tmp_path, about, windows)
@@ -158,7 +149,7 @@ def test_a_planted_edge_is_found_and_holds_where_no_trial_has_looked(cluster: No
     assert again.looks == 1
 
 
-def test_the_detectors_signals_are_found_anew_with_other_words(cluster: None) -> None:
+def test_the_detectors_signals_are_found_anew_with_other_words(joined: None) -> None:
     about = plan(1, "detection.arl0")
     windows = about.windows([TAPE])
     other = BASE.having({"detection.arl0": 150.0})
@@ -177,7 +168,7 @@ class Failing(SignalFollower):
         raise KeyError("nowhere")
 
 
-def test_a_strategy_that_fails_as_it_is_configured_is_told_of(cluster: None, tmp_path: Path) -> None:
+def test_a_strategy_that_fails_as_it_is_configured_is_told_of(joined: None, tmp_path: Path) -> None:
     about = plan(2, "backtest.max_holding_seconds")
     failing = Plan.of("own.py:Failing", Failing, about.config, BASE, is_calibrated=False)
     windows = failing.windows([TAPE])
@@ -186,7 +177,7 @@ def test_a_strategy_that_fails_as_it_is_configured_is_told_of(cluster: None, tmp
         search_backtests([TAPE], failing, windows, log_in(tmp_path, failing, windows), keep=lambda _: None)
 
 
-def test_what_a_given_up_trial_had_started_is_cancelled(cluster: None) -> None:
+def test_what_a_given_up_trial_had_started_is_cancelled(joined: None) -> None:
     about = plan(1, "backtest.max_holding_seconds")
     folds = BacktestFolds([TAPE], about.windows([TAPE]), about.backtests, [])
 
@@ -216,7 +207,7 @@ def ends(folder: Path) -> int:
     return text.count(b'"state":"whole"') + text.count(b'"state":"pruned"')
 
 
-def test_a_search_that_was_killed_goes_on_where_it_was(cluster: None, tmp_path: Path) -> None:
+def test_a_search_that_was_killed_goes_on_where_it_was(joined: None, tmp_path: Path) -> None:
     address, about = ray.get_runtime_context().gcs_address, plan(6, "backtest.max_holding_seconds")
     windows = about.windows([TAPE])
     driver = subprocess.Popen([sys.executable, "-c", PROGRAM, address, str(tmp_path)], env=environment())

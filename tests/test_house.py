@@ -1,6 +1,7 @@
 """What the house promises about its own files, beside the floors that import-linter holds."""
 
 import ast
+import functools
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,13 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "msray"
-SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+PATHS = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 400
+
+
+@functools.cache
+def sources() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in PATHS}
 
 
 def ids(path: Path) -> str:
@@ -31,20 +37,20 @@ def is_module(package: str, name: str) -> bool:
     return (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=ids)
+@pytest.mark.parametrize("path", PATHS, ids=ids)
 def test_no_file_is_over_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=ids)
+@pytest.mark.parametrize("path", PATHS, ids=ids)
 def test_every_file_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(SOURCES[path]) or not SOURCES[path].body
+    assert ast.get_docstring(sources()[path]) or not sources()[path].body
 
 
 def test_no_file_imports_the_face_of_its_own_package() -> None:
     """Inside a package the file that defines a name is imported, so that there are no circles."""
     wrong = []
-    for path, tree in SOURCES.items():
+    for path, tree in sources().items():
         package = ".".join(path.parent.relative_to(REPOSITORY).parts)
         if package == "msray" or path.name == "__init__.py":
             continue
@@ -58,13 +64,13 @@ def test_no_file_imports_the_face_of_its_own_package() -> None:
 
 
 def test_imports_are_absolute() -> None:
-    wrong = [ids(path) for path, tree in SOURCES.items() if any(m.startswith(".") for m, _ in imports(tree))]
+    wrong = [ids(path) for path, tree in sources().items() if any(m.startswith(".") for m, _ in imports(tree))]
 
     assert wrong == []
 
 
 def test_every_name_in_all_exists() -> None:
-    for path, tree in SOURCES.items():
+    for path, tree in sources().items():
         if not any(isinstance(node, ast.Name) and node.id == "__all__" for node in ast.walk(tree)):
             continue
         module = importlib.import_module(
@@ -77,7 +83,7 @@ def test_every_name_in_all_exists() -> None:
 def test_nothing_prints_but_the_command_line() -> None:
     wrong = [
         f"{ids(path)}:{node.lineno}"
-        for path, tree in SOURCES.items()
+        for path, tree in sources().items()
         if path.parent != PACKAGE / "cli"
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
@@ -89,7 +95,7 @@ def test_nothing_prints_but_the_command_line() -> None:
 def test_what_only_an_extra_installs_is_imported_where_its_lack_is_told() -> None:
     """``picows`` is the whole of its file, which is imported so itself."""
     wrong = []
-    for path, tree in SOURCES.items():
+    for path, tree in sources().items():
         told = {
             id(inner)
             for node in ast.walk(tree)
@@ -112,7 +118,7 @@ def test_what_only_an_extra_installs_is_imported_where_its_lack_is_told() -> Non
 def test_ray_is_imported_in_on_ray_only() -> None:
     wrong = [
         ids(path)
-        for path, tree in SOURCES.items()
+        for path, tree in sources().items()
         if PACKAGE / "on_ray" not in path.parents
         and any(module.partition(".")[0] == "ray" for module, _ in imports(tree))
     ]

@@ -295,7 +295,8 @@ def is_open(address: tuple[str, int]) -> bool:
 def test_stopping_answers_what_is_under_way(tmp_path: Path) -> None:
     server = Running(tmp_path)
     with server.connect() as client:
-        client.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY[:-1])
+        client.sendall(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY[:-1])
+        assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # it is under way
         stopper = threading.Thread(target=server.stop)
         stopper.start()
         eventually(lambda: not is_open(server.address))

@@ -48,8 +48,9 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     api = {"MSRAY_STATE_DIR": str(folder / "state"), "MSRAY_API__PORT": str(free_port())}
     ours = environment(PATH=path, **api) | _switches()
     subprocess.run([RAY, "get-auth-token", "--generate"], check=False, capture_output=True)
+    ports = (f"--port={port}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}")
     process = subprocess.Popen(
-        [RAY, "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=4"],
+        [RAY, "start", "--head", "--block", *ports, "--num-cpus=4"],
         env=ours,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -75,13 +75,14 @@ set_up() {
   if is_installed "$1" || is_installed learn || is_installed test; then return; fi
   local python extras
   extras=$(extras_of "$1")
-  if ! is_new_enough "$venv/bin/python"; then
+  # Without a pip where its replacement was interrupted.
+  if ! is_new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
     "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
   fi
   say "installing msray[$extras] into $venv (once; a minute or two)"
-  # The pip that comes with a Python may be years old, and half as slow again as this one; it would do.
-  pip_install --upgrade pip >/dev/null 2>&1 || true
+  # The pip that comes with a Python may be years old and takes half as long again; where there is no other, it will do.
+  pip_install pip >/dev/null 2>&1 || true
   pip_install -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
   # pip compiles file by file, on one core. Left out are tests of others and what nothing here loads, and, as pip does,
   # what is not Python of today.

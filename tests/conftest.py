@@ -65,7 +65,7 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """With ``-n``, files run side by side, but never two clusters; a test whose process died has failed."""
+    """With ``-n``, files run side by side, but never two tests with clusters; a test whose process died has failed."""
     return _FilesButClusters(config, log)
 
 

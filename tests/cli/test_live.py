@@ -7,6 +7,7 @@ import pytest
 
 from msray.cli import live
 from msray.errors import UnavailableError
+from msray.on_ray.environment import free_port
 from tests.cli.conftest import Msray
 
 
@@ -46,6 +47,13 @@ def test_what_cannot_run_is_refused_and_leaves_nothing(
     assert (said.code, said.document["error"]["code"]) == (2, code)
     assert said.document["error"]["message"].startswith(says)
     assert not list(Path.cwd().iterdir())
+
+
+def test_without_an_api_its_address_does_not_matter(msray: Msray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSRAY_API__HOST", "0.0.0.0")
+    words = ("--instruments", "binance_usdm:BTCUSDT", "--endpoint", f"http://127.0.0.1:{free_port()}")
+
+    assert (msray("live", *words).code, msray("live", *words, "--no-api").code) == (2, 4)
 
 
 def test_funding_of_what_is_not_watched_is_refused_on_paper(msray: Msray) -> None:

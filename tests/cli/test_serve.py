@@ -17,7 +17,9 @@ from msray.errors import UsageError
 from msray.on_ray.environment import free_port
 from msray.prediction import PredictConfig
 from tests.commands import address, start
+from tests.end_to_end.running import processes_in
 from tests.store.made_models import NAMES, NOW_NS, a_registry
+from tests.waiting import eventually
 
 ROWS = np.random.default_rng(0).normal(size=(6, len(NAMES))).tolist()
 
@@ -123,5 +125,6 @@ def test_serve_answers_goes_on_and_is_ended_by_down(folder: Path) -> None:
     assert (again, second["error"]["message"]) == (2, "models are served on this cluster already")
     assert status == 0
     assert (down, ended["data"]) == (0, {"was_running": True})
+    eventually(lambda: not processes_in(folder), 10)
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/health")

@@ -57,9 +57,15 @@ class Running:
         """What the API says of each instrument."""
         return {one["instrument"]: one for one in get(f"{self.api}/api/v1/instruments")["instruments"]}
 
-    def head_pid(self) -> int:
-        """The process that holds the cluster."""
-        return int(json.loads((self.folder / "state" / "ray-head.json").read_text())["pid"])
+    @property
+    def note(self) -> Path:
+        """Of the head, as long as it runs."""
+        return self.folder / "state" / "ray-head.json"
+
+    def head(self) -> dict[str, Any]:
+        """What the note says: the process that holds the cluster, and its dashboard."""
+        found: dict[str, Any] = json.loads(self.note.read_text())
+        return found
 
     def shard_pid(self) -> int:
         """The process of the only shard."""
@@ -78,7 +84,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         (folder / "msray.yaml").write_text(text)
         try:
             both = [start(folder, "live") for _ in range(2)]
-            starts = [(one, *one.communicate(timeout=200)) for one in both]
+            try:
+                starts = [(one, *one.communicate(timeout=200)) for one in both]
+            finally:
+                for one in both:
+                    one.kill()
+            assert 0 in [one.returncode for one in both], starts
             yield Running(folder=folder, simulator=endpoint, api=f"http://127.0.0.1:{port}", starts=starts)
         finally:
             msray(folder, "down")
@@ -132,7 +143,7 @@ def test_metrics_are_those_of_the_whole_system(running: Running) -> None:
 
 
 def test_the_ray_dashboard_knows_everything_by_name(running: Running) -> None:
-    head = json.loads((running.folder / "state" / "ray-head.json").read_text())
+    head = running.head()
     token = (Path.home() / ".ray" / "auth_token").read_text().strip()
     allowed = {"Authorization": f"Bearer {token}"}
 
@@ -146,7 +157,7 @@ def test_the_ray_dashboard_knows_everything_by_name(running: Running) -> None:
 
 
 def test_ray_shows_a_shards_figures_beside_its_own(running: Running) -> None:
-    head = json.loads((running.folder / "state" / "ray-head.json").read_text())
+    head = running.head()
     token = (Path.home() / ".ray" / "auth_token").read_text().strip()
 
     groups = get(f"{head['dashboard']}/api/prometheus/sd", Authorization=f"Bearer {token}")
@@ -185,8 +196,8 @@ class Restarted:
 
 @pytest.fixture(scope="module")
 def restarted(running: Running) -> Iterator[Restarted]:
-    acknowledged = set(running.ids())
-    kill(family(running.head_pid()))
+    acknowledged = set(eventually(running.ids, 90))
+    kill(family(running.head()["pid"]))
     eventually(lambda: not _answers(running), 20)
     stored = {one["signal_id"] for one in _stored(running)}
     with start(running.folder, "live", "--seconds", "250") as process:
@@ -198,28 +209,38 @@ def restarted(running: Running) -> Iterator[Restarted]:
 
 
 def test_kill_9_of_everything_loses_no_acknowledged_signal(running: Running, restarted: Restarted) -> None:
-    assert restarted.acknowledged
     assert restarted.acknowledged <= restarted.stored
     assert restarted.acknowledged <= set(running.ids())
     eventually(lambda: len(running.ids()) > len(restarted.acknowledged), 60)
 
 
-def test_when_terminated_it_leaves_nothing_running(running: Running, restarted: Restarted) -> None:
-    note = running.folder / "state" / "ray-head.json"
-    count, was_noted = len(processes_in(running.folder)), note.exists()
+@dataclass(frozen=True)
+class Ended:
+    """What there was before it was terminated, and what it said."""
 
+    processes: int
+    was_noted: bool
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def ended(running: Running, restarted: Restarted) -> Ended:
+    processes, was_noted = len(processes_in(running.folder)), running.note.exists()
     restarted.process.terminate()
-    out, err = restarted.process.communicate(timeout=60)
+    return Ended(processes, was_noted, *restarted.process.communicate(timeout=60))
 
-    assert count > 10
-    assert was_noted
-    assert (restarted.process.returncode, json.loads(out)["error"]["code"]) == (130, "interrupted")
-    assert "Traceback" not in err
-    assert not note.exists()
+
+def test_when_terminated_it_leaves_nothing_running(running: Running, restarted: Restarted, ended: Ended) -> None:
+    assert ended.processes > 10
+    assert ended.was_noted
+    assert (restarted.process.returncode, json.loads(ended.out)["error"]["code"]) == (130, "interrupted")
+    assert "Traceback" not in ended.err
+    assert not running.note.exists()
     eventually(lambda: not processes_in(running.folder), 10)
 
 
-def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running) -> None:
+def test_replaying_the_raw_log_gives_the_live_ids_kills_and_all(running: Running, ended: Ended) -> None:
     stored = {one["signal_id"] for one in _stored(running)}
     file = running.folder / "again.parquet"
 

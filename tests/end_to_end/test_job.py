@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from msray.on_ray.environment import free_port
@@ -101,8 +102,8 @@ def test_a_job_starts_what_goes_on_after_it_until_down(head: Head, tmp_path: Pat
         assert (Path(head.environment["MSRAY_STATE_DIR"]) / "ledger.db").exists()
 
         assert msray(tmp_path, "down", "--address", head.address)["data"]["was_running"]
-        with pytest.raises(OSError):
-            get(book)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(book)
         assert not msray(tmp_path, "down", "--address", head.address)["data"]["was_running"]
 
 

@@ -102,7 +102,7 @@ def test_a_signal_that_was_posted_is_read_back_without_haproxy_too(tmp_path: Pat
 
 
 class Cluster(NamedTuple):
-    """A cluster with a ledger, a board and a dashboard, and where the API will be; ``stream`` only opens sockets."""
+    """A cluster with a ledger, a board and a dashboard, and where the API is; ``stream`` only opens sockets."""
 
     ledger: Any
     board: Any
@@ -129,18 +129,15 @@ class Cluster(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def by_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """What the code deploys; the last test puts another in its place."""
     port = free_port()
     with started(tmp_path_factory.mktemp("serve"), dashboard=True) as session:
-        yield Cluster(session.ledger, session.board, session.dashboard, port, Streaming(port))
-
-
-@pytest.fixture(scope="module")
-def by_code(cluster: Cluster) -> Cluster:
-    start_api(ApiConfig(port=cluster.port, api_key=SecretStr("sesame")))
-    start_ensemble(EnsembleConfig())
-    eventually(cluster.is_ready, 30)
-    return cluster
+        start_api(ApiConfig(port=port, api_key=SecretStr("sesame")))
+        start_ensemble(EnsembleConfig())
+        cluster = Cluster(session.ledger, session.board, session.dashboard, port, Streaming(port))
+        eventually(cluster.is_ready, 30)
+        yield cluster
 
 
 async def test_signals_and_books_come_through_serve_as_the_routes_answer_them(by_code: Cluster) -> None:
@@ -189,7 +186,7 @@ async def test_serve_refuses_with_status_and_words_and_knows_its_tickets(by_code
 
 def test_serve_deploy_of_the_file_equals_what_the_code_deploys(by_code: Cluster, tmp_path: Path) -> None:
     said_by_code, commands = by_code.applications(), commands_of(os.getpid())
-    posted, read = _post_and_read(by_code.url)
+    posted, read = _post_and_read(by_code.url, **KEY)
     for name in APPS:
         serve.delete(name)
 
@@ -209,10 +206,10 @@ def test_serve_deploy_of_the_file_equals_what_the_code_deploys(by_code: Cluster,
     assert all(by_file["applications"][name]["source"] != said_by_code["applications"][name]["source"] for name in APPS)
 
 
-def _post_and_read(url: str) -> tuple[int, dict[str, Any]]:
+def _post_and_read(url: str, **headers: str) -> tuple[int, dict[str, Any]]:
     """How a signal that is posted is answered, and what is read back of it."""
-    answer = httpx.post(f"{url}/api/v1/signals", json=SIGNAL, headers=KEY)
-    read = httpx.get(f"{url}/api/v1/signals/{answer.json()['signal_id']}", headers=KEY).raise_for_status().json()
+    answer = httpx.post(f"{url}/api/v1/signals", json=SIGNAL, headers=headers)
+    read = httpx.get(f"{url}/api/v1/signals/{answer.json()['signal_id']}", headers=headers).raise_for_status().json()
     return answer.status_code, {key: read[key] for key in SIGNAL_READ}
 
 

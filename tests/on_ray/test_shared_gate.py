@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from msray.clock import SystemClock
-from msray.on_ray import running
 from msray.on_ray.board import start_board
 from msray.on_ray.shared_gate import RemoteGate, SharedGates
 from msray.venues import find_venue
@@ -18,10 +16,8 @@ WEIGHT = find_venue(SPOT).weight_per_minute // 4
 
 
 @pytest.fixture(scope="module")
-def board(joined: None) -> Iterator[None]:
+def board(joined: None) -> None:
     start_board()
-    yield
-    running.kill_all()
 
 
 async def test_shards_of_one_venue_share_its_weight() -> None:

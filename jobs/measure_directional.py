@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterator
 
 from figures import Figure, arguments, report
-from model_sets import SETS, posed, rows_of
+from model_sets import SETS, problems
 
 from msray.models.catalog import entry
 from msray.models.mixture import fit_mixture
-from msray.training.config import DEFAULT_FEATURES, TrainingConfig
+from msray.training.config import TrainingConfig
 from msray.training.fit import Problem, fit
 from msray.training.jobs import use_one_thread
 from msray.training.judging import Figures, ModelReport, Said, judge
@@ -44,9 +44,8 @@ def main() -> int:
     said = parser.parse_args()
     use_one_thread()
     figures: list[Figure] = []
-    for name in said.sets.split(","):
-        rows, parts = rows_of(name, said.data)
-        figures += _figures(name, posed(rows, DEFAULT_FEATURES, parts), said.networks.split(","))
+    for name, problem in problems(said.sets, said.data):
+        figures += _figures(name, problem, said.networks.split(","))
     return report(figures, as_json=said.json)
 
 

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from figures import Figure, arguments, report
-from model_sets import SETS, posed, rows_of
+from model_sets import SETS, problems
 from numpy.typing import NDArray
 
 from msray.models.classes import NO_LABEL
 from msray.models.conformal import STEP, ConformalSets, FollowingSets, fit_sets
 from msray.models.mixture import fit_mixture
-from msray.training.config import DEFAULT_FEATURES, ModelConfig
+from msray.training.config import ModelConfig
 from msray.training.fit import Problem
 from msray.training.jobs import Job, run_job, use_one_thread
 
@@ -35,9 +35,8 @@ def main() -> int:
     said = parser.parse_args()
     use_one_thread()
     figures: list[Figure] = []
-    for name in said.sets.split(","):
-        rows, parts = rows_of(name, said.data)
-        figures += _figures(name, posed(rows, DEFAULT_FEATURES, parts))
+    for name, problem in problems(said.sets, said.data):
+        figures += _figures(name, problem)
     return report(figures, as_json=said.json)
 
 

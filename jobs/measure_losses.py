@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 
 from figures import Figure, arguments, report
-from model_sets import SETS, posed, rows_of
+from model_sets import SETS, problems
 
 from msray.models.mixture import fit_mixture
-from msray.training.config import DEFAULT_FEATURES, LossWeights, ModelConfig, TrainingConfig
+from msray.training.config import LossWeights, ModelConfig, TrainingConfig
 from msray.training.fit import Problem
 from msray.training.jobs import Job, run_job, use_one_thread
 from msray.training.judging import Said, judge
@@ -37,9 +37,8 @@ def main() -> int:
     said = parser.parse_args()
     use_one_thread()
     figures: list[Figure] = []
-    for name in said.sets.split(","):
-        rows, parts = rows_of(name, said.data)
-        figures += _figures(name, posed(rows, DEFAULT_FEATURES, parts), said.seeds)
+    for name, problem in problems(said.sets, said.data):
+        figures += _figures(name, problem, said.seeds)
     return report(figures, as_json=said.json)
 
 

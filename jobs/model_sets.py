@@ -1,6 +1,6 @@
 """Rows that models are measured on, with the parts they learn from, choose on and are judged by."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +32,13 @@ def rows_of(name: str, data: Path) -> tuple[TrainingRows, PartsConfig]:
     # A trading day begins the evening before, at 21:00 in Shanghai.
     ends = datetime(2025, 6, 5, 12, tzinfo=UTC), datetime(2025, 6, 6, 12, tzinfo=UTC)
     return _recorded(files), PartsConfig(train_until=ends[0], valid_until=ends[1])
+
+
+def problems(names: str, data: Path) -> Iterator[tuple[str, Problem]]:
+    """What is to be learned of each set of a list with commas, from all features."""
+    for name in names.split(","):
+        rows, parts = rows_of(name, data)
+        yield name, posed(rows, DEFAULT_FEATURES, parts)
 
 
 def posed(rows: TrainingRows, features: Sequence[str], parts: PartsConfig, *, share: float = 1.0) -> Problem:

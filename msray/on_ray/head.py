@@ -76,7 +76,7 @@ def _start(state_dir: Path, dashboard_port: int) -> Head:
         f"--port={port}",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={dashboard_port}",
-        f"--dashboard-agent-listen-port={free_port()}",  # Ray's own may be another cluster's: no jobs then
+        "--dashboard-agent-listen-port=0",  # any: Ray's own may be another cluster's, and jobs are not taken then
         f"--num-cpus={max(4, os.cpu_count() or 1)}",
         f"--object-store-memory={200 << 20}",
         "--disable-usage-stats",

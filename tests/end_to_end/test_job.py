@@ -49,7 +49,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     api = {"MSRAY_STATE_DIR": str(folder / "state"), "MSRAY_API__PORT": str(free_port())}
     ours = environment(PATH=path, **api) | _switches()
     subprocess.run([RAY, "get-auth-token", "--generate"], check=False, capture_output=True)
-    ports = (f"--port={port}", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}")
+    ports = (f"--port={port}", f"--dashboard-port={dashboard}", "--dashboard-agent-listen-port=0")
     process = subprocess.Popen(
         [RAY, "start", "--head", "--block", *ports, "--num-cpus=4"],
         env=ours,

@@ -40,11 +40,12 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The best peer over this figure (more than 1: this is better), or None without one."""
+        """The best peer over this figure (more than 1: this is better); None without one, or over 0."""
         if not self.beside:
             return None
         peers = self.beside.values()
-        return min(peers) / self.value if self.op == "<=" else self.value / max(peers)
+        over, under = (min(peers), self.value) if self.op == "<=" else (self.value, max(peers))
+        return over / under if under else None
 
     @property
     def is_met(self) -> bool | None:
@@ -90,8 +91,9 @@ def report(figures: list[Figure], *, as_json: bool) -> int:
         verdict = "met" if figure.is_met else "MISSED"
         goal = "" if figure.goal is None else f"  goal {figure.op} {figure.goal:g} {verdict}"
         beside = ", ".join(f"{name} {value:.4g}" for name, value in figure.beside.items())
-        ratio = "" if figure.ratio is None else f"  beside {beside} ({figure.ratio:.2f}x)"
-        sys.stdout.write(f"{figure.name:<{width}}  {figure.value:>12.4g} {figure.unit}{goal}{ratio}\n")
+        peers = f"  beside {beside}" if beside else ""
+        ratio = "" if figure.ratio is None else f" ({figure.ratio:.2f}x)"
+        sys.stdout.write(f"{figure.name:<{width}}  {figure.value:>12.4g} {figure.unit}{goal}{peers}{ratio}\n")
     return 0 if figures else 3
 
 

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import httpx
 
 from msray.on_ray.environment import free_port
 from tests.end_to_end.running import environment, family
 
+SIGNAL = {"symbol": "BTCUSDT", "venue": "binance_usdm", "signal_type": "imbalance", "score": 0.5, "price": 61_000.5}
+SIGNAL_READ = {key: SIGNAL[key] for key in ("signal_type", "score", "price")}
 CLUSTER = """
 import sys
 from msray.on_ray import session
@@ -23,15 +27,21 @@ finally:
 """
 SERVED = """
 import sys
+from pathlib import Path
 from pydantic import SecretStr
 from msray.api.config import ApiConfig
-from msray.on_ray import board, ledger_actor, serving, session
+from msray.on_ray import board, ensemble, ledger_actor, serving, session
+ledger, port, models_dir, *models = sys.argv[1:]
 session.start_local()
 try:
-    ledger_actor.start_ledger(sys.argv[1])
+    ledger_actor.start_ledger(ledger)
     board.start_board()
-    serving.start_api(ApiConfig(port=int(sys.argv[2]), ledger_url=SecretStr(sys.argv[1])))
-    print("ready", flush=True)
+    api = ApiConfig(port=int(port), ledger_url=SecretStr(ledger))
+    serving.start_serve(api)
+    ensemble.start_ensemble(ensemble.EnsembleConfig(models_dir=Path(models_dir), models=tuple(models)))
+    serving.start_api(api)
+    import ray
+    print(ray.get_runtime_context().gcs_address, flush=True)
     sys.stdin.read()
 finally:
     session.leave()
@@ -39,9 +49,10 @@ finally:
 
 
 class Served(NamedTuple):
-    """Where it answers, and its first process."""
+    """Where it answers, the cluster's address, and its first process."""
 
     url: str
+    address: str
     pid: int
 
     def commands(self) -> list[str]:
@@ -57,11 +68,12 @@ def cluster(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def served(folder: Path, switches: Mapping[str, str]) -> Iterator[Served]:
-    """A cluster with the API on it; with these switches of Ray, and ours for the rest."""
+def served(folder: Path, models_dir: Path, *models: str, switches: Mapping[str, str]) -> Iterator[Served]:
+    """A cluster with the API and models on it; with these switches of Ray, and ours for the rest."""
     port = free_port()
-    with _running(SERVED, str(folder / "ledger.db"), str(port), folder=folder, switches=switches) as (pid, _):
-        yield Served(f"http://127.0.0.1:{port}", pid)
+    words = (str(folder / "ledger.db"), str(port), str(models_dir), *models)
+    with _running(SERVED, *words, folder=folder, switches=switches) as (pid, address):
+        yield Served(f"http://127.0.0.1:{port}", address, pid)
 
 
 def commands_of(pid: int) -> list[str]:
@@ -71,6 +83,18 @@ def commands_of(pid: int) -> list[str]:
         with contextlib.suppress(OSError):
             lines.append(Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode())
     return lines
+
+
+def is_haproxy(command: str) -> bool:
+    """Whether it is the proxy itself, and not the actor that starts it."""
+    return "haproxy" in command and "ray::" not in command
+
+
+def post_and_read(url: str, **headers: str) -> tuple[int, dict[str, Any]]:
+    """How a signal that is posted is answered, and what is read back of it."""
+    answer = httpx.post(f"{url}/api/v1/signals", json=SIGNAL, headers=headers)
+    read = httpx.get(f"{url}/api/v1/signals/{answer.json()['signal_id']}", headers=headers).raise_for_status().json()
+    return answer.status_code, {key: read[key] for key in SIGNAL_READ}
 
 
 @contextlib.contextmanager

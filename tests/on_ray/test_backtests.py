@@ -1,6 +1,5 @@
 """Backtests on a cluster: the same as in one process, whatever dies meanwhile."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -30,6 +29,7 @@ from msray.store.grid_log import run_grid
 from tests.backtest.planted import INSTRUMENT, leaning_market
 from tests.end_to_end.running import environment
 from tests.feeds.clocks import ManualClock
+from tests.on_ray.tried import Noted, Telling, made
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
@@ -54,35 +54,8 @@ SMALL = {"least_s": 0.2, "clock": TickingClock()}
 """Five pilots, then groups of four."""
 
 
-class Noted(SignalFollower):
-    """Leaves a file for each that is made; those of ``fatal`` end their workers ``most`` times, those behind
-    ``holds`` wait for what never comes.
-    """
-
-    def __init__(
-        self, config: BacktestConfig, folder: Path, fatal: float = 0.0, most: int = 0, holds: int = 10_000
-    ) -> None:
-        super().__init__(config)
-        (folder / f"made-{os.getpid()}-{len(list(folder.iterdir()))}").touch()
-        if config.profit_target_pct == fatal and is_worker():
-            for number in range(most):
-                with contextlib.suppress(FileExistsError):
-                    (folder / f"died-{number}").touch(exist_ok=False)
-                    os._exit(9)
-        if made(folder) > holds and is_worker():
-            (folder / "gate").open()
-
-
-def is_worker() -> bool:
-    return ray.get_runtime_context().get_task_id() is not None
-
-
 def is_idle() -> bool:
     return bool(ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"])
-
-
-def made(folder: Path) -> int:
-    return len(list(folder.glob("made*")))
 
 
 @pytest.fixture(scope="module")
@@ -126,18 +99,6 @@ def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(joined: None) -> N
 def test_what_is_wrong_with_the_tapes_is_said_as_in_one_process(joined: None) -> None:
     with pytest.raises(UsageError, match="clock_correction_ms must be at least"):
         run_all_on_ray([TAPE], [BacktestConfig(clock_correction_ms=-1.0)], SignalFollower)
-
-
-class Telling(SignalFollower):
-    """Says what the process it is in has loaded and compiled."""
-
-    def on_signal(self, signal: object, desk: object) -> None:
-        from msray.backtest import kernels, kernels_quotes
-
-        heavy = {"torch", "pandas", "fastapi", "uvicorn", "sqlalchemy", "sqlite3", "polars"} & sys.modules.keys()
-        compiled = [sum(one.stats.cache_misses.values()) for one in (kernels.advance, kernels_quotes.first_touch)]
-        types = [len(one.signatures) for one in (kernels.advance, kernels_quotes.first_touch)]
-        raise RuntimeError(f"{sorted(heavy)} {compiled} {max(types)}")
 
 
 def test_a_worker_loads_neither_database_nor_web_server_and_compiles_nothing(joined: None) -> None:

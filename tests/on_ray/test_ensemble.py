@@ -1,4 +1,7 @@
-"""Models on Ray Serve: asked over HTTP and by handle, followed without a gap, refused where they are damaged."""
+"""Models on Ray Serve: asked over HTTP and by handle, followed without a gap, refused where they are damaged.
+
+Here without HAProxy, as Ray comes; with it they answer in ``tests/cli/test_serve.py``.
+"""
 
 import threading
 from collections import Counter
@@ -8,19 +11,18 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 import pytest
+from ray import serve
 
-from msray.api.config import ApiConfig
 from msray.api.model_server import ModelServer, Scored
-from msray.on_ray.ensemble import EnsembleConfig, start_ensemble
-from msray.on_ray.environment import free_port
-from msray.on_ray.serving import start_api, start_serve
+from msray.on_ray import session
 from msray.store.registry import Registry
-from tests.on_ray.sessions import started
+from tests.on_ray.programs import SIGNAL_READ, is_haproxy, post_and_read, served
 from tests.store.made_models import NAMES, NOW_NS, a_package, a_registry, an_ensemble
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 ROWS = np.random.default_rng(0).normal(size=(3, 6, len(NAMES))).astype(np.float32)
+RAYS_OWN = {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}
 DOCUMENT = {"model": "gru", "windows": ROWS.tolist()}
 
 
@@ -30,6 +32,7 @@ class Ensemble(NamedTuple):
     url: str
     registry: Registry
     handle: Any
+    commands: list[str]
 
     def predict(self, **changes: Any) -> httpx.Response:
         return httpx.post(f"{self.url}/api/v1/predict", json={**DOCUMENT, **changes}, timeout=20)
@@ -45,16 +48,23 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
     registry = a_registry(folder)
     registry.publish("three", an_ensemble(), now_ns=NOW_NS)
     registry.promote("gru", 1, now_ns=NOW_NS)
-    api = ApiConfig(port=free_port())
-    with started(folder):
-        from ray import serve
+    with served(folder, registry.folder, "gru", "three:1", switches=RAYS_OWN) as api:
+        session.join(api.address)
+        try:
+            running = Ensemble(api.url, registry, serve.get_app_handle(session.ENSEMBLE_APP), api.commands())
+            eventually(lambda: running.model("gru"), 30)
+            yield running
+        finally:
+            session.leave()
 
-        start_serve(api)
-        start_ensemble(EnsembleConfig(models_dir=registry.folder, models=("gru", "three:1")))
-        start_api(api)
-        running = Ensemble(f"http://127.0.0.1:{api.port}", registry, serve.get_app_handle("ensemble"))
-        eventually(lambda: running.model("gru"), 30)
-        yield running
+
+def test_a_signal_that_was_posted_is_read_back_without_haproxy_too(ensemble: Ensemble) -> None:
+    posted, read = post_and_read(ensemble.url)
+
+    assert posted == 201
+    assert read == SIGNAL_READ
+    assert ensemble.commands
+    assert not any(is_haproxy(command) for command in ensemble.commands)
 
 
 def test_it_answers_as_the_same_object_does_in_process(ensemble: Ensemble) -> None:

@@ -1,4 +1,4 @@
-"""The API on Ray Serve: in both of its modes, from the code and from ``cluster/serve.yaml``, and as a stream."""
+"""The API on Ray Serve: from the code and from ``cluster/serve.yaml``, and as a stream."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ from msray.on_ray.session import API_APP, ENSEMBLE_APP
 from msray.store.ledger_records import Batch
 from tests.api.streaming import Streaming, ending, receive, seqs
 from tests.end_to_end.running import REPOSITORY, get
-from tests.on_ray.programs import commands_of, served
+from tests.on_ray.programs import SIGNAL_READ, commands_of, is_haproxy, post_and_read
 from tests.on_ray.sessions import started
 from tests.on_ray.shards import an_update
 from tests.store.examples import BTC, START_NS, some_signals
@@ -34,14 +34,11 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 YAML = REPOSITORY / "cluster" / "serve.yaml"
 NOT_OF_A_FILE = {"host", "port", "ledger_url", "keys_file", "api_key", "models_dir", "models"}
 """Fields of the API that are Serve's, the ledger actor's, secret, or the ensemble's."""
-SIGNAL = {"symbol": "BTCUSDT", "venue": "binance_usdm", "signal_type": "imbalance", "score": 0.5, "price": 61_000.5}
-SIGNAL_READ = {key: SIGNAL[key] for key in ("signal_type", "score", "price")}
 KEY = {"X-API-Key": "sesame"}
 BOOK = InstrumentSnapshot(
     instrument=BTC, state="synced", epoch=1, update_id=1, event_ns=START_NS, local_ns=START_NS, bids=((9, 1),)
 )
 APPS = (API_APP, ENSEMBLE_APP)
-RAYS_OWN = {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}
 
 
 def the_file() -> dict[str, Any]:
@@ -88,17 +85,6 @@ def test_a_replica_reads_its_key_from_its_environment(monkeypatch: pytest.Monkey
     assert with_key_of_the_environment(ApiConfig(api_key=SecretStr("own"))).api_key == SecretStr("own")
     monkeypatch.delenv("MSRAY_API_KEY")
     assert with_key_of_the_environment(ApiConfig()).api_key is None
-
-
-def test_a_signal_that_was_posted_is_read_back_without_haproxy_too(tmp_path: Path) -> None:
-    with served(tmp_path, RAYS_OWN) as api:
-        posted, read = _post_and_read(api.url)
-        commands = api.commands()
-
-    assert posted == 201
-    assert read == SIGNAL_READ
-    assert commands
-    assert not any(_is_haproxy(command) for command in commands)
 
 
 class Cluster(NamedTuple):
@@ -186,7 +172,7 @@ async def test_serve_refuses_with_status_and_words_and_knows_its_tickets(by_code
 
 def test_serve_deploy_of_the_file_equals_what_the_code_deploys(by_code: Cluster, tmp_path: Path) -> None:
     said_by_code, commands = by_code.applications(), commands_of(os.getpid())
-    posted, read = _post_and_read(by_code.url, **KEY)
+    posted, read = post_and_read(by_code.url, **KEY)
     for name in APPS:
         serve.delete(name)
 
@@ -199,22 +185,11 @@ def test_serve_deploy_of_the_file_equals_what_the_code_deploys(by_code: Cluster,
     eventually(by_code.is_ready, 30)
     by_file = by_code.applications()
 
-    assert any(_is_haproxy(command) for command in commands)
+    assert any(is_haproxy(command) for command in commands)
     assert posted == 201
     assert read == SIGNAL_READ
     assert _what_runs(by_file) == _what_runs(said_by_code)
     assert all(by_file["applications"][name]["source"] != said_by_code["applications"][name]["source"] for name in APPS)
-
-
-def _post_and_read(url: str, **headers: str) -> tuple[int, dict[str, Any]]:
-    """How a signal that is posted is answered, and what is read back of it."""
-    answer = httpx.post(f"{url}/api/v1/signals", json=SIGNAL, headers=headers)
-    read = httpx.get(f"{url}/api/v1/signals/{answer.json()['signal_id']}", headers=headers).raise_for_status().json()
-    return answer.status_code, {key: read[key] for key in SIGNAL_READ}
-
-
-def _is_haproxy(command: str) -> bool:
-    return "haproxy" in command and "ray::" not in command
 
 
 def _what_runs(said: Any) -> Any:

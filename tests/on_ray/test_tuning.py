@@ -17,6 +17,7 @@ from msray.store.trial_log import Recorded, TrialLog
 from msray.tuning import Assumed, Axis, FoldScore, Plan, Trial, TuneConfig, Windows, detect, with_signals
 from tests.backtest.planted import WORDS, leaning_market
 from tests.end_to_end.running import environment
+from tests.on_ray.tried import Failing, hill
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
@@ -28,12 +29,6 @@ BASE = Assumed(
     backtest=BacktestConfig(profit_target_pct=0.1, stop_loss_pct=0.1, max_holding_seconds=1.0, fee_rate=0.0002),
     detection=WORDS,
 )
-
-
-def hill(parameters):
-    """Best at 3, of the second kind; the folds agree."""
-    for fold in range(5):
-        yield FoldScore(score=-abs(parameters["x"] - 3.0) - (parameters["kind"] == "a") - fold)
 
 
 def test_without_a_cluster_nothing_is_searched() -> None:
@@ -159,13 +154,6 @@ def test_the_detectors_signals_are_found_anew_with_other_words(joined: None) -> 
     as_read = with_signals(TAPE, *detect(TAPE, other.detection))
     assert found == list(BacktestFolds([as_read], windows, told.backtests, [])({}))
     assert found != list(BacktestFolds([TAPE], windows, about.backtests, [])({}))
-
-
-class Failing(SignalFollower):
-    """Cannot trade."""
-
-    def on_signal(self, signal: object, desk: object) -> None:
-        raise KeyError("nowhere")
 
 
 def test_a_strategy_that_fails_as_it_is_configured_is_told_of(joined: None, tmp_path: Path) -> None:

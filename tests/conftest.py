@@ -112,8 +112,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, and say why; what starts a cluster comes first."""
-    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+    """Skip what this machine cannot run, and say why; what starts a cluster comes first, then what shares one.
+
+    So that one does not stand about, which takes time too, while others start theirs.
+    """
+    shared = {item.path for item in items if "ray_address" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.get_closest_marker("ray") is None, item.path in shared))
     for item in items:
         if item.get_closest_marker("ray") and not _starts_one(item.path, item.nodeid.partition("::")[2]):
             raise pytest.UsageError(f"{item.nodeid}: its mark must be a line @pytest.mark.ray, or pytestmark = ...")

@@ -106,18 +106,14 @@ def _clusters_of(file: Path) -> frozenset[str]:
     return frozenset(re.findall(r"^@pytest\.mark\.ray\n(?:[@ )].*\n)*(?:async )?def (\w+)", text, re.MULTILINE))
 
 
-def pytest_collection_finish() -> None:
-    """What is loaded now stays to the end: not to look through it for garbage again and again saves a fiftieth."""
-    gc.freeze()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, and say why; what starts a cluster comes first, then what shares one.
 
-    So that one does not stand about, which takes time too, while others start theirs.
+    The shared one comes last of all clusters: to stand about would cost time too.
     """
-    shared = {item.path for item in items if "ray_address" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.get_closest_marker("ray") is None, item.path in shared))
+    items.sort(
+        key=lambda item: (item.get_closest_marker("ray") is None, "ray_address" in getattr(item, "fixturenames", ()))
+    )
     for item in items:
         if item.get_closest_marker("ray") and not _starts_one(item.path, item.nodeid.partition("::")[2]):
             raise pytest.UsageError(f"{item.nodeid}: its mark must be a line @pytest.mark.ray, or pytestmark = ...")
@@ -132,3 +128,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, mark in skip.items():
             if item.get_closest_marker(name):
                 item.add_marker(mark)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays to the end: not to look through it for garbage again and again saves a fiftieth."""
+    gc.freeze()

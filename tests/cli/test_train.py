@@ -132,7 +132,6 @@ def test_from_a_recording_to_models_in_the_registry(msray: Msray, recording: Pat
     assert any(line.startswith("gru:1\t2\t") for line in told.out.splitlines())
 
 
-@pytest.mark.usefixtures("on_cluster")
 @pytest.mark.ray
 @pytest.mark.timeout(200)
 def test_an_hour_of_a_real_market_is_learned_from(msray: Msray, data_dir: Path) -> None:

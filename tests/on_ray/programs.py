@@ -1,4 +1,4 @@
-"""Clusters in processes of their own, as long as somebody holds their standard input open."""
+"""Clusters in processes of their own, as long as somebody holds their standard input open; and questions to them."""
 
 import contextlib
 import subprocess
@@ -36,10 +36,10 @@ session.start_local()
 try:
     ledger_actor.start_ledger(ledger)
     board.start_board()
-    api = ApiConfig(port=int(port), ledger_url=SecretStr(ledger))
-    serving.start_serve(api)
+    config = ApiConfig(port=int(port), ledger_url=SecretStr(ledger))
+    serving.start_serve(config)
     ensemble.start_ensemble(ensemble.EnsembleConfig(models_dir=Path(models_dir), models=tuple(models)))
-    serving.start_api(api)
+    serving.start_api(config)
     import ray
     print(ray.get_runtime_context().gcs_address, flush=True)
     sys.stdin.read()

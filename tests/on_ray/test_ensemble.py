@@ -16,7 +16,7 @@ from ray import serve
 from msray.api.model_server import ModelServer, Scored
 from msray.on_ray import session
 from msray.store.registry import Registry
-from tests.on_ray.programs import SIGNAL_READ, is_haproxy, post_and_read, served
+from tests.on_ray.programs import SIGNAL_READ, Served, is_haproxy, post_and_read, served
 from tests.store.made_models import NAMES, NOW_NS, a_package, a_registry, an_ensemble
 from tests.waiting import eventually
 
@@ -29,10 +29,13 @@ DOCUMENT = {"model": "gru", "windows": ROWS.tolist()}
 class Ensemble(NamedTuple):
     """What runs."""
 
-    url: str
+    api: Served
     registry: Registry
     handle: Any
-    commands: list[str]
+
+    @property
+    def url(self) -> str:
+        return self.api.url
 
     def predict(self, **changes: Any) -> httpx.Response:
         return httpx.post(f"{self.url}/api/v1/predict", json={**DOCUMENT, **changes}, timeout=20)
@@ -51,7 +54,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
     with served(folder, registry.folder, "gru", "three:1", switches=RAYS_OWN) as api:
         session.join(api.address)
         try:
-            running = Ensemble(api.url, registry, serve.get_app_handle(session.ENSEMBLE_APP), api.commands())
+            running = Ensemble(api, registry, serve.get_app_handle(session.ENSEMBLE_APP))
             eventually(lambda: running.model("gru"), 30)
             yield running
         finally:
@@ -60,11 +63,12 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
 
 def test_a_signal_that_was_posted_is_read_back_without_haproxy_too(ensemble: Ensemble) -> None:
     posted, read = post_and_read(ensemble.url)
+    commands = ensemble.api.commands()
 
     assert posted == 201
     assert read == SIGNAL_READ
-    assert ensemble.commands
-    assert not any(is_haproxy(command) for command in ensemble.commands)
+    assert commands
+    assert not any(is_haproxy(command) for command in commands)
 
 
 def test_it_answers_as_the_same_object_does_in_process(ensemble: Ensemble) -> None:

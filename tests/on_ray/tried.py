@@ -1,4 +1,4 @@
-"""What workers of the tests load: apart from the tests, which take seconds to load and make a market as they do."""
+"""What workers of the tests load, without the tests: those take seconds to load, and make a market."""
 
 import contextlib
 import os

@@ -60,6 +60,19 @@ def test_the_signals_that_replay_wrote_are_judged_as_those_of_the_recording(msra
     assert leads[0] == pytest.approx(leads[1], abs=0.01)
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_what_live_detection_finds_when_a_recording_is_played_is_judged_as_a_replay(
+    msray: Msray, recording: Path
+) -> None:
+    live, replayed = (msray("evaluate", recording, *words, "--json") for words in (("--live", "max"), ()))
+
+    # Live too, a signal is known by its time, not by the message of that millisecond.
+    found, expected = live.document["data"], replayed.document["data"]
+    assert abs(found["lead_time"].pop("restricted_mean_s") - expected["lead_time"].pop("restricted_mean_s")) < 0.01
+    assert found == expected
+
+
 @pytest.mark.parametrize("words", [("--live", "10x"), ("a.gz", "--predictions", "p.parquet", "--live", "10x")])
 def test_live_detection_needs_recordings_and_finds_the_signals_itself(msray: Msray, words: tuple[str, ...]) -> None:
     said = msray("evaluate", *words)

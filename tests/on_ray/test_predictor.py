@@ -27,7 +27,7 @@ def simulator() -> Simulator:
 
 @pytest.mark.ray
 @pytest.mark.timeout(200)
-async def test_it_starts_watches_and_stops(ray_address: str, tmp_path: Path) -> None:
+async def test_it_starts_watches_and_stops(tmp_path: Path) -> None:
     seen: list[InstrumentSnapshot] = []
     async with simulator() as market:
         config = PredictorConfig(
@@ -38,7 +38,6 @@ async def test_it_starts_watches_and_stops(ray_address: str, tmp_path: Path) -> 
             enable_monitoring=True,
             api_port=free_port(8700),
             state_dir=tmp_path,
-            address=ray_address,
         )
         predictor = RealTimePredictor(config, on_update=seen.append)
         running = asyncio.create_task(predictor.start())

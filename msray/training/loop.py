@@ -17,6 +17,7 @@ from msray.models.classes import NO_LABEL
 from msray.models.losses import LossOptions, weighted_sum
 from msray.models.network import StepNetwork, WindowNetwork
 from msray.training.config import TrainingConfig
+from msray.training.optimizer import AdamW
 from msray.training.parts import Part
 from msray.training.samples import Material, Shown, samples, steps_of_epoch
 from msray.training.scores import scores_of
@@ -129,9 +130,7 @@ class Training:
         self._mean, self._best = copy.deepcopy(network), copy.deepcopy(network.state_dict())
         self._loss = weighted_sum(config.losses.chosen)
         self._options = LossOptions(label_smoothing=config.label_smoothing)
-        self._optimizer = torch.optim.AdamW(
-            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
+        self._optimizer = AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         self._rate = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer, config.learning_rate, total_steps=config.epochs * steps
         )

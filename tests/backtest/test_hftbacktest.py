@@ -138,12 +138,15 @@ def _slowly(market: Market, script: Rows) -> Played:
     _play(market, script, list(breaking.values()))
     left_out = [number for venue in breaking.values() for _, number in venue.breaks]
     orders = script[~np.isin(script[:, ORDER_ID], left_out)]
-    book, venues = _book(market), {}
-    for exchange, queue in KEYS:
-        there = EXCHANGES[exchange]
-        venues[exchange, queue] = [Venue(book, frozenset(there[:n]), QUEUES[queue]) for n in range(len(there) + 1)]
-    _play(market, orders, [venue for made in venues.values() for venue in made])
-    ladder = {key: [merged(np.array(venue.fills)) for venue in made] for key, made in venues.items()}
+    book = _book(market)
+    steps = {
+        (exchange, queue): [(frozenset(there[:n]), QUEUES[queue]) for n in range(len(there) + 1)]
+        for exchange, there in EXCHANGES.items()
+        for queue in QUEUES
+    }
+    venues = {step: Venue(book, *step) for ladder in steps.values() for step in ladder}  # one for both exchanges' first
+    _play(market, orders, list(venues.values()))
+    ladder = {key: [merged(np.array(venues[step].fills)) for step in one] for key, one in steps.items()}
     return Played(market, script, breaking[BREAKS_OFF[1]].breaks, orders, ladder)
 
 

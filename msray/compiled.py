@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -82,7 +82,18 @@ def _set(words: dict[str, str]) -> None:
 def kernel(function: F) -> F:
     """Compile a pure function of arrays and scalars with numba, cached on disk, without the GIL."""
     with _cached_here():
-        return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cast(F, _whatever_the_constants(numba.njit(cache=True, nogil=True, error_model="numpy")(function)))
+
+
+def _whatever_the_constants(compiled: Any) -> Any:
+    """Left to itself, numba compiles a kernel anew for each constant that another one calls it with."""
+    as_called = compiled.get_call_template
+
+    def get_call_template(args: Sequence[Any], kws: Mapping[str, Any]) -> Any:
+        return as_called(tuple(map(_unliteral, args)), {name: _unliteral(one) for name, one in kws.items()})
+
+    compiled.get_call_template = get_call_template
+    return compiled
 
 
 def typed_kernel(signature: Any) -> Callable[[F], F]:
@@ -96,4 +107,5 @@ def typed_kernel(signature: Any) -> Callable[[F], F]:
 
 
 _settings: Any = config
+_unliteral: Any = numba.types.unliteral
 _FOLDER = cache_folder("kernels")

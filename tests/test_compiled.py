@@ -10,6 +10,17 @@ import pytest
 
 import msray.compiled
 
+CONSTANTS = """
+from msray.compiled import kernel
+
+@kernel
+def scaled(value, by, is_less):
+    return value / by if is_less else value * by
+
+@kernel
+def both(value):
+    return scaled(value, 2, True), scaled(value, 3, is_less=False)
+"""
 KERNELS = """
 from msray.compiled import kernel
 
@@ -59,3 +70,13 @@ def test_a_file_of_the_users_own_is_known_by_its_place(tmp_path: Path) -> None:
     assert hits_and_misses(one, "mine") == "0 1"
     assert hits_and_misses(one, "mine") == "1 0"
     assert hits_and_misses(two, "mine") == "0 1"
+
+
+def test_a_kernel_is_compiled_once_whatever_constants_others_call_it_with(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(CONSTANTS)
+    asks = "from mine import both, scaled; print(both(6.0), len(scaled.signatures))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, "."]), "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    done = subprocess.run([sys.executable, "-c", asks], env=environment, capture_output=True, text=True, cwd=tmp_path)
+
+    assert done.stdout.strip() == "(3.0, 18.0) 1", done.stderr

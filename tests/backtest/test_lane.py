@@ -1,5 +1,6 @@
 """A compiled strategy that the kernel runs does, and is told, what it does and is told in Python alone."""
 
+import functools
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -27,7 +28,12 @@ MS = 1_000_000
 INVERSE = replace(INSTRUMENT, venue="binance_coinm", symbol="XUSD_PERP")
 
 
-@decision
+def later(decide):
+    """Compiled by the first test that calls it: not by each process that collects tests."""
+    return functools.cache(lambda: decision(decide))
+
+
+@later
 def by_chance(told, values, words, reals, asks):
     """Anything at any time; ``words[1]`` holds a sum of all that it was told."""
     total = words[1]
@@ -113,7 +119,7 @@ def story(engine, strategy, result):
 
 
 def run(path, words, seed, wants_rows, latency, cuts=()):
-    strategy = CompiledStrategy(by_chance, words=np.array([seed, *[0] * 40]), reals=1, wants_rows=wants_rows)
+    strategy = CompiledStrategy(by_chance(), words=np.array([seed, *[0] * 40]), reals=1, wants_rows=wants_rows)
     engine = BacktestingEngine(words, strategy, latency=latency)
     engine.trade([path.instrument])
     edges, grids = sorted(cuts), grids_of(path)
@@ -176,12 +182,12 @@ def test_the_kernel_and_python_do_the_same(seed, delays, limits, wants_rows, ins
         assert by_piece[name] == expected, name
 
 
-@decision
+@later
 def nothing(told, values, words, reals, asks):
     return 0
 
 
-@decision
+@later
 def one_thing(told, values, words, reals, asks):
     """Asks at 2 ms for what ``words`` say, and returns their first."""
     if told.why == Why.START:
@@ -226,7 +232,7 @@ BOOK = snapshot(0, {99: 100}, {101: 100}), depth(MS, (0, 98, 1))
 )
 @pytest.mark.parametrize("latency", [SameLatency(0, 0), ConstantLatency(0, 0)])
 def test_what_cannot_be_sent_is_refused_in_words(words, error, latency):
-    strategy = CompiledStrategy(one_thing, words=np.array(words))
+    strategy = CompiledStrategy(one_thing(), words=np.array(words))
 
     with pytest.raises(UsageError, match=error):
         BacktestingEngine(FREE, strategy, latency=latency).run([tape(records(*BOOK, depth(9 * MS, (0, 98, 2))))])
@@ -236,12 +242,12 @@ def test_what_is_no_compiled_strategy_is_refused():
     with pytest.raises(UsageError, match=r"decide must be made by msray\.backtest\.decision"):
         CompiledStrategy(lambda *told: 0)
     with pytest.raises(UsageError, match="words must not be negative, got -1"):
-        CompiledStrategy(nothing, words=-1)
+        CompiledStrategy(nothing(), words=-1)
     with pytest.raises(UsageError, match="words must be a row of int64, got 1 dimensions of float64"):
-        CompiledStrategy(nothing, words=np.zeros(2))
+        CompiledStrategy(nothing(), words=np.zeros(2))
     both = [tape(records(*BOOK)), tape(records(*BOOK), instrument=INVERSE)]
     with pytest.raises(UsageError, match="a compiled strategy trades 1 instrument, got 2"):
-        BacktestingEngine(FREE, CompiledStrategy(nothing)).run(both)
+        BacktestingEngine(FREE, CompiledStrategy(nothing())).run(both)
 
 
 def test_a_strategy_that_overrides_what_it_is_told_is_told_it_all():
@@ -252,7 +258,7 @@ def test_a_strategy_that_overrides_what_it_is_told_is_told_it_all():
             self.heard += 1
             super().on_row(instrument, desk)
 
-    strategy = Listening(nothing, wants_rows=True)
+    strategy = Listening(nothing(), wants_rows=True)
 
     rows = [depth(at * MS, (0, 98, at)) for at in range(2, 40)]
     BacktestingEngine(FREE, strategy, latency=ConstantLatency(0, 0)).run([tape(records(*BOOK, *rows))])
@@ -272,7 +278,7 @@ def test_an_error_of_a_decision_is_raised():
         BacktestingEngine(FREE, CompiledStrategy(fails, wants_rows=True)).run([tape(records(*BOOK, *rows))])
 
 
-@decision
+@later
 def each_row(told, values, words, reals, asks):
     if told.why == Why.ROW:
         words[0] += 1
@@ -285,13 +291,13 @@ def test_every_row_is_told_once_with_its_values():
     path = replace(path, values=np.array([[1.0], [2.0], [3.0], [4.0], [5.0]]), columns=(0,))
 
     for latency in (SameLatency(0, 0), ConstantLatency(0, 0)):
-        strategy = CompiledStrategy(each_row, words=1, reals=1, columns=(NAMES[0],), wants_rows=True)
+        strategy = CompiledStrategy(each_row(), words=1, reals=1, columns=(NAMES[0],), wants_rows=True)
         BacktestingEngine(FREE, strategy, latency=latency).run([path])
 
         assert (strategy.words[0], strategy.reals[0]) == (4, 1.0 + 2.0 + 4.0 + 5.0)
 
 
-@decision
+@later
 def buys_again_late(told, values, words, reals, asks):
     """Buys at 5 ms; at 15 ms it asks for what the kernel leaves to Python, and buys again."""
     if told.why == Why.START:
@@ -313,7 +319,7 @@ def test_a_fill_has_the_price_of_the_grid_it_was_made_on():
     log.messages["local_ns"][-1] = 40 * MS
     stories = []
     for latency in (SameLatency(0, 20 * MS), ConstantLatency(0, 20 * MS)):
-        strategy = CompiledStrategy(buys_again_late)
+        strategy = CompiledStrategy(buys_again_late())
         engine = BacktestingEngine(FREE, strategy, latency=latency)
         stories.append(story(engine, strategy, engine.run([tape(log)])))
 

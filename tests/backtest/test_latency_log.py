@@ -16,14 +16,16 @@ from msray.backtest.run import backtest
 from msray.errors import UsageError
 from tests.backtest.planted import INSTRUMENT, leaning_market
 
-TAPE = leaning_market(7, follows=True, episodes=12)
-BEGIN, END = span_of([TAPE])
 EXITS = {"profit_target_pct": 0.002, "stop_loss_pct": 0.0015, "max_holding_seconds": 15.0}
 
 
-def made(seed=1, begin_ns=BEGIN, end_ns=END):
+def played():
+    return leaning_market(7, follows=True, episodes=12)
+
+
+def made(seed=1, span=None):
     rng = np.random.default_rng(seed)
-    sent_ns = np.sort(rng.integers(begin_ns, end_ns, 200))
+    sent_ns = np.sort(rng.integers(*(span or span_of([played()])), 200))
     return LatencyLog(sent_ns, rng.integers(0, SECOND, 200), rng.integers(0, SECOND, 200))
 
 
@@ -65,9 +67,10 @@ def test_it_stays_what_it_is_in_a_configuration_that_is_written_down_and_read():
 
 
 def test_later_orders_of_a_backtest_take_what_was_measured_then():
-    slow_end = LatencyLog([BEGIN, (BEGIN + END) // 2, END], [0, 0, MOST_DELAY_NS], [0, 0, MOST_DELAY_NS])
+    begin, end = span_of([played()])
+    slow_end = LatencyLog([begin, (begin + end) // 2, end], [0, 0, MOST_DELAY_NS], [0, 0, MOST_DELAY_NS])
 
-    found = BacktestingEngine(config(slow_end), SignalFollower(config(slow_end))).run([TAPE])
+    found = BacktestingEngine(config(slow_end), SignalFollower(config(slow_end))).run([played()])
 
     waits = [fill.local_ns - fill.exchange_ns for fill in found.fills]
     assert waits[0] == 0
@@ -78,23 +81,26 @@ def test_a_cell_of_a_grid_has_a_key_of_its_own_and_gives_what_a_backtest_gives()
     cells = make_cells([config(made(1)), config(made(2))], [[INSTRUMENT.id]])
     results = []
 
-    run_serially(make_stage([TAPE], cells), [cells], SignalFollower, results.extend)
+    run_serially(make_stage([played()], cells), [cells], SignalFollower, results.extend)
 
-    expected = [BacktestingEngine(cell.config, SignalFollower(cell.config)).run([TAPE]) for cell in cells]
+    expected = [BacktestingEngine(cell.config, SignalFollower(cell.config)).run([played()]) for cell in cells]
     assert [one.final_equity for one in results] == [one.final_equity for one in expected]
     assert results[0].final_equity != results[1].final_equity
 
 
 def test_a_log_of_another_time_is_refused_before_anything_is_run():
-    late = config(made(begin_ns=END + SECOND, end_ns=END + 10 * SECOND))
+    begin, end = span_of([played()])
+    late = config(made(span=(end + SECOND, end + 10 * SECOND)))
 
     with pytest.raises(UsageError, match="must be of the time that is played"):
-        backtest([TAPE], late)
+        backtest([played()], late)
     with pytest.raises(UsageError, match="must be of the time that is played"):
-        make_stage([TAPE], make_cells([late], [[INSTRUMENT.id]], cut_time(BEGIN, END, 3)))
+        make_stage([played()], make_cells([late], [[INSTRUMENT.id]], cut_time(begin, end, 3)))
 
 
 def test_the_same_market_at_another_date_has_the_same_latencies():
-    report = check_lookahead([TAPE], config(made()), read_until=lambda _: [TAPE], cuts_ns=[], strategy=SignalFollower)
+    report = check_lookahead(
+        [played()], config(made()), read_until=lambda _: [played()], cuts_ns=[], strategy=SignalFollower
+    )
 
     assert report.differences == ()

@@ -1,5 +1,6 @@
 """Runs that were killed: what they logged, and what they had found when."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,12 @@ from tests.feeds.clocks import ManualClock
 from tests.prediction.made import BTC, CALIBRATED, ETH, START_NS, OnceSolver, market_events, one_by_one
 
 INSTRUMENTS = (BTC, ETH)
-EVENTS = list(one_by_one(market_events(INSTRUMENTS, seconds=24, lost=(17,), seed=3)))
+
+
+@functools.cache
+def events() -> list[LogEvent]:
+    """24 seconds, with a gap."""
+    return list(one_by_one(market_events(INSTRUMENTS, seconds=24, lost=(17,), seed=3)))
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Backtests on a cluster: the same as in one process, whatever dies meanwhile."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import ray
 from msray.backtest import (
     BacktestConfig,
     BacktestResult,
+    Cell,
     CellResult,
     SignalFollower,
+    Tape,
     backtest,
     cut_time,
     make_cells,
@@ -34,13 +37,6 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
 
-TAPE = leaning_market(7, follows=True, episodes=12)
-CELLS = make_cells(
-    [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003, 0.004)],
-    [[INSTRUMENT.id]],
-    cut_time(*span_of([TAPE]), 10),
-)
-
 
 class TickingClock(ManualClock):
     """Each cell takes 50 ms by it."""
@@ -54,33 +50,48 @@ SMALL = {"least_s": 0.2, "clock": TickingClock()}
 """Five pilots, then groups of four."""
 
 
+def leaning() -> Tape:
+    return leaning_market(7, follows=True, episodes=12)
+
+
+@functools.cache
+def cells() -> list[Cell]:
+    return make_cells(
+        [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003, 0.004)],
+        [[INSTRUMENT.id]],
+        cut_time(*span_of([leaning()]), 10),
+    )
+
+
 def is_idle() -> bool:
     return bool(ray.available_resources().get("CPU") == ray.cluster_resources()["CPU"])
 
 
 @pytest.fixture(scope="module")
 def expected() -> list[CellResult]:
-    return run_grid(make_stage([TAPE], CELLS), CELLS, SignalFollower)
+    return run_grid(make_stage([leaning()], cells()), cells(), SignalFollower)
 
 
 def test_without_a_cluster_none_is_started() -> None:
     with pytest.raises(UnavailableError, match="none has been joined"):
-        run_on_ray(make_stage([TAPE], CELLS), [CELLS], SignalFollower, lambda _: None)
+        run_on_ray(make_stage([leaning()], cells()), [cells()], SignalFollower, lambda _: None)
 
 
 def test_a_grid_on_ray_gives_what_it_gives_in_one_process(joined: None, expected: list[CellResult]) -> None:
     done: list[int] = []
 
-    found = run_grid(make_stage([TAPE], CELLS), CELLS, SignalFollower, run=run_on_ray, progress=done.append, **SMALL)
+    found = run_grid(
+        make_stage([leaning()], cells()), cells(), SignalFollower, run=run_on_ray, progress=done.append, **SMALL
+    )
 
     assert found == expected
     assert sum(result.trades for result in found) > 40
     assert len(done) > 5
-    assert done[-1] == len(CELLS)
+    assert done[-1] == len(cells())
 
 
 def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(joined: None) -> None:
-    log = LatencyLog(span_of([TAPE]), [0, SECOND], [SECOND, 0])
+    log = LatencyLog(span_of([leaning()]), [0, SECOND], [SECOND, 0])
     config = BacktestConfig(
         profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=15.0, latency=LatencyConfig(log=log)
     )
@@ -90,21 +101,21 @@ def test_a_backtest_on_ray_gives_what_it_gives_in_one_process(joined: None) -> N
         ran.extend(run_all_on_ray(*words))
         return ran
 
-    found = backtest([TAPE], config, run=run)
+    found = backtest([leaning()], config, run=run)
 
-    assert found.as_dict() == backtest([TAPE], config).as_dict()
+    assert found.as_dict() == backtest([leaning()], config).as_dict()
     assert len(ran) == 27
 
 
 def test_what_is_wrong_with_the_tapes_is_said_as_in_one_process(joined: None) -> None:
     with pytest.raises(UsageError, match="clock_correction_ms must be at least"):
-        run_all_on_ray([TAPE], [BacktestConfig(clock_correction_ms=-1.0)], SignalFollower)
+        run_all_on_ray([leaning()], [BacktestConfig(clock_correction_ms=-1.0)], SignalFollower)
 
 
 def test_a_worker_loads_neither_database_nor_web_server_and_compiles_nothing(joined: None) -> None:
     found: list[CellResult] = []
 
-    run_on_ray(make_stage([TAPE], CELLS), [CELLS[:20], CELLS[20:]], Telling, found.extend)
+    run_on_ray(make_stage([leaning()], cells()), [cells()[:20], cells()[20:]], Telling, found.extend)
 
     told = {result.problem.partition("RuntimeError: ")[2].partition(" (")[0] for result in found if result.problem}
     assert told <= {"[] [0, 0] 1", "[] [0, 0] 0"}
@@ -117,7 +128,7 @@ def test_tapes_are_read_where_they_were_put(joined: None) -> None:
         arrays = (tape.records.messages, tape.records.levels, tape.bests, tape.row_message)
         return [(array.flags.owndata, array.flags.writeable) for array in arrays]
 
-    put = ray.put(make_stage([TAPE], CELLS))
+    put = ray.put(make_stage([leaning()], cells()))
 
     assert ray.get(ray.remote(owners).remote(put)) == [(False, False)] * 4
 
@@ -125,7 +136,7 @@ def test_tapes_are_read_where_they_were_put(joined: None) -> None:
 def test_a_group_whose_worker_dies_is_run_again(joined: None, tmp_path: Path, expected: list[CellResult]) -> None:
     dying = partial(Noted, folder=tmp_path, fatal=0.003, most=1)
 
-    found = run_grid(make_stage([TAPE], CELLS), CELLS, dying, run=run_on_ray, **SMALL)
+    found = run_grid(make_stage([leaning()], cells()), cells(), dying, run=run_on_ray, **SMALL)
 
     assert len(list(tmp_path.glob("died*"))) == 1
     assert found == expected
@@ -137,14 +148,14 @@ def test_a_cell_that_no_worker_survives_is_named_and_its_neighbours_are_run(
     dying = partial(Noted, folder=tmp_path, fatal=0.003, most=99)
     found: list[CellResult] = []
 
-    run_on_ray(make_stage([TAPE], CELLS), [CELLS[1:3]], dying, found.extend)
+    run_on_ray(make_stage([leaning()], cells()), [cells()[1:3]], dying, found.extend)
 
-    assert [result.key for result in found if result.problem] == [CELLS[2].key]
+    assert [result.key for result in found if result.problem] == [cells()[2].key]
     assert [result for result in found if not result.problem] == [expected[1]]
 
 
 def test_an_interrupt_cancels_what_runs_and_keeps_what_is_done(joined: None, tmp_path: Path) -> None:
-    stage, path = make_stage([TAPE], CELLS), tmp_path / "grid.jsonl"
+    stage, path = make_stage([leaning()], cells()), tmp_path / "grid.jsonl"
     (tmp_path / "notes").mkdir()
     noted = partial(Noted, folder=tmp_path / "notes")
 
@@ -153,7 +164,7 @@ def test_an_interrupt_cancels_what_runs_and_keeps_what_is_done(joined: None, tmp
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_grid(stage, CELLS, noted, run=run_on_ray, path=path, progress=interrupted, **SMALL)
+        run_grid(stage, cells(), noted, run=run_on_ray, path=path, progress=interrupted, **SMALL)
     eventually(is_idle)
 
     assert len(path.read_text().splitlines()) == 3
@@ -164,11 +175,11 @@ import sys
 from functools import partial
 from pathlib import Path
 from msray.on_ray import session
-from tests.on_ray.test_backtests import CELLS, SMALL, TAPE, Noted, make_stage, run_grid, run_on_ray
+from tests.on_ray.test_backtests import SMALL, Noted, cells, leaning, make_stage, run_grid, run_on_ray
 session.join(sys.argv[1])
 folder = Path(sys.argv[2])
 noted = partial(Noted, folder=folder / "notes", holds=29)
-run_grid(make_stage([TAPE], CELLS), CELLS, noted, run=run_on_ray, path=folder / "grid.jsonl", **SMALL)
+run_grid(make_stage([leaning()], cells()), cells(), noted, run=run_on_ray, path=folder / "grid.jsonl", **SMALL)
 """
 
 
@@ -188,9 +199,9 @@ def test_a_grid_whose_driver_was_killed_goes_on_where_it_was(
         note.unlink()
 
     found = run_grid(
-        make_stage([TAPE], CELLS), CELLS, partial(Noted, folder=notes, holds=29), run=run_on_ray, path=path
+        make_stage([leaning()], cells()), cells(), partial(Noted, folder=notes, holds=29), run=run_on_ray, path=path
     )
 
     assert found == expected
     assert kept >= 13
-    assert made(notes) == len(CELLS) - kept
+    assert made(notes) == len(cells()) - kept

@@ -9,7 +9,7 @@ import pytest
 import ray
 
 from msray import HyperparameterOptimizer
-from msray.backtest import STRATEGIES, BacktestConfig, SignalFollower
+from msray.backtest import STRATEGIES, BacktestConfig, SignalFollower, Tape
 from msray.errors import UnavailableError, UsageError
 from msray.on_ray.tuned_backtests import BacktestFolds, search_backtests
 from msray.store.search_log import SearchLog
@@ -23,12 +23,15 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]
 
 LINE = {"x": Axis(low=0.0, high=10.0), "kind": Axis(choices=("a", "b"))}
-TAPE = leaning_market(7, follows=True, episodes=16)
-"""300 s that are quiet, then 800 s in which the price follows what the book leans to for 15 s."""
 BASE = Assumed(
     backtest=BacktestConfig(profit_target_pct=0.1, stop_loss_pct=0.1, max_holding_seconds=1.0, fee_rate=0.0002),
     detection=WORDS,
 )
+
+
+def leaning() -> Tape:
+    """300 s that are quiet, then 800 s in which the price follows what the book leans to for 15 s."""
+    return leaning_market(7, follows=True, episodes=16)
 
 
 def test_without_a_cluster_nothing_is_searched() -> None:
@@ -118,7 +121,7 @@ def plan(trials: int, *names: str, folds: int = 3) -> Plan:
 
 def log_in(folder: Path, about: Plan, windows: Windows, run_id: str = "20240808-235416-3fa2c1") -> SearchLog:
     return SearchLog(
-        TrialLog(folder, Recorded.of([TAPE])),
+        TrialLog(folder, Recorded.of([leaning()])),
         run_id=run_id,
         study="one",
         strategy="follower",
@@ -130,10 +133,10 @@ def log_in(folder: Path, about: Plan, windows: Windows, run_id: str = "20240808-
 
 def test_a_planted_edge_is_found_and_holds_where_no_trial_has_looked(joined: None, tmp_path: Path) -> None:
     about = plan(8, "backtest.max_holding_seconds")
-    windows = about.windows([TAPE])
+    windows = about.windows([leaning()])
     log = log_in(tmp_path, about, windows)
 
-    report = search_backtests([TAPE], about, windows, log, keep=lambda _: None)
+    report = search_backtests([leaning()], about, windows, log, keep=lambda _: None)
 
     assert report.chosen.parameters["backtest.max_holding_seconds"] > 5.0, "it pays to hold on for long"
     assert report.is_better, report.verdict
@@ -146,28 +149,28 @@ def test_a_planted_edge_is_found_and_holds_where_no_trial_has_looked(joined: Non
 
 def test_the_detectors_signals_are_found_anew_with_other_words(joined: None) -> None:
     about = plan(1, "detection.arl0")
-    windows = about.windows([TAPE])
+    windows = about.windows([leaning()])
     other = BASE.having({"detection.arl0": 150.0})
     told = Plan.of("follower", SignalFollower, about.config, other, is_calibrated=False)
-    found = list(BacktestFolds([TAPE], windows, about.backtests, list(about.space))({"detection.arl0": 150.0}))
+    found = list(BacktestFolds([leaning()], windows, about.backtests, list(about.space))({"detection.arl0": 150.0}))
 
-    as_read = with_signals(TAPE, *detect(TAPE, other.detection))
+    as_read = with_signals(leaning(), *detect(leaning(), other.detection))
     assert found == list(BacktestFolds([as_read], windows, told.backtests, [])({}))
-    assert found != list(BacktestFolds([TAPE], windows, about.backtests, [])({}))
+    assert found != list(BacktestFolds([leaning()], windows, about.backtests, [])({}))
 
 
 def test_a_strategy_that_fails_as_it_is_configured_is_told_of(joined: None, tmp_path: Path) -> None:
     about = plan(2, "backtest.max_holding_seconds")
     failing = Plan.of("own.py:Failing", Failing, about.config, BASE, is_calibrated=False)
-    windows = failing.windows([TAPE])
+    windows = failing.windows([leaning()])
 
     with pytest.raises(UsageError, match="strategy must run as it is configured, and raised KeyError"):
-        search_backtests([TAPE], failing, windows, log_in(tmp_path, failing, windows), keep=lambda _: None)
+        search_backtests([leaning()], failing, windows, log_in(tmp_path, failing, windows), keep=lambda _: None)
 
 
 def test_what_a_given_up_trial_had_started_is_cancelled(joined: None) -> None:
     about = plan(1, "backtest.max_holding_seconds")
-    folds = BacktestFolds([TAPE], about.windows([TAPE]), about.backtests, [])
+    folds = BacktestFolds([leaning()], about.windows([leaning()]), about.backtests, [])
 
     scores = folds({})
     next(scores)
@@ -180,12 +183,12 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from msray.on_ray import session
-from tests.on_ray.test_tuning import TAPE, log_in, plan, search_backtests
+from tests.on_ray.test_tuning import leaning, log_in, plan, search_backtests
 session.join(sys.argv[1])
 about = plan(6, "backtest.max_holding_seconds")
-windows = about.windows([TAPE])
+windows = about.windows([leaning()])
 log = log_in(Path(sys.argv[2]), about, windows)
-search_backtests([TAPE], about, windows, log, known=log.begun(), keep=lambda _: None)
+search_backtests([leaning()], about, windows, log, known=log.begun(), keep=lambda _: None)
 """
 
 
@@ -197,7 +200,7 @@ def ends(folder: Path) -> int:
 
 def test_a_search_that_was_killed_goes_on_where_it_was(joined: None, tmp_path: Path) -> None:
     address, about = ray.get_runtime_context().gcs_address, plan(6, "backtest.max_holding_seconds")
-    windows = about.windows([TAPE])
+    windows = about.windows([leaning()])
     driver = subprocess.Popen([sys.executable, "-c", PROGRAM, address, str(tmp_path)], env=environment())
     eventually(lambda: ends(tmp_path) > 2, 100)
     driver.send_signal(signal.SIGKILL)
@@ -206,7 +209,7 @@ def test_a_search_that_was_killed_goes_on_where_it_was(joined: None, tmp_path: P
     kept = [trial for trial in log.begun() if trial.state != "running"]
     more = plan(len(kept) + 1, "backtest.max_holding_seconds")
 
-    report = search_backtests([TAPE], more, windows, log, known=log.begun(), keep=lambda _: None)
+    report = search_backtests([leaning()], more, windows, log, known=log.begun(), keep=lambda _: None)
 
     assert 1 < len(kept) < 6
     assert list(report.search.trials[: len(kept)]) == kept

@@ -1,5 +1,6 @@
 """The fold of one instrument: the same signals wherever and however it runs."""
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msray.book import RegimePlan, create_synthetic_order_book_data
+from msray.book.synthetic import SyntheticData
 from msray.detectors import Calibration
 from msray.errors import CorruptLogError
 from msray.features import LEVELS, NAMES, FeatureEngineering
@@ -30,7 +32,6 @@ from tests.prediction.made import OnceSolver
 
 SECOND = 1_000_000_000
 REGIMES = RegimePlan(first_s=20, every_s=15, jitter_s=2, last_s=8)
-DATA = create_synthetic_order_book_data(seed=7, duration_s=60.0, regimes=REGIMES)
 WORDS = DetectionConfig(
     bar_ms=100,
     arl0=300,
@@ -43,8 +44,13 @@ WORDS = DetectionConfig(
 )
 
 
+@functools.cache
+def data() -> SyntheticData:
+    return create_synthetic_order_book_data(seed=7, duration_s=60.0, regimes=REGIMES)
+
+
 def engine(calibration: Calibration | None = None, **options: object) -> PredictionEngine:
-    return PredictionEngine(DATA.instrument, WORDS, calibration=calibration, solver=OnceSolver(), **options)  # type: ignore[arg-type]
+    return PredictionEngine(data().instrument, WORDS, calibration=calibration, solver=OnceSolver(), **options)  # type: ignore[arg-type]
 
 
 def folded(records: Records, machine: PredictionEngine | None = None) -> list[Signal]:
@@ -55,7 +61,7 @@ def folded(records: Records, machine: PredictionEngine | None = None) -> list[Si
 
 @pytest.fixture(scope="module")
 def whole() -> list[Signal]:
-    signals = folded(DATA.records)
+    signals = folded(data().records)
     assert len(signals) >= 5
     assert {UNCALIBRATED} < {signal.calibration for signal in signals}
     return signals
@@ -64,12 +70,12 @@ def whole() -> list[Signal]:
 @pytest.fixture(scope="module")
 def calibration(whole: list[Signal]) -> Calibration:
     machine = engine()
-    folded(DATA.records, machine)
+    folded(data().records, machine)
     assert machine.calibration is not None
     return machine.calibration
 
 
-cuts = st.lists(st.integers(0, len(DATA.records)), max_size=6).map(sorted)
+cuts = st.deferred(lambda: st.lists(st.integers(0, len(data().records)), max_size=6).map(sorted))
 
 
 def pieces(records: Records, at: list[int]) -> Iterator[Records]:
@@ -82,7 +88,7 @@ def pieces(records: Records, at: list[int]) -> Iterator[Records]:
 def test_any_cut_of_the_log_gives_the_same_signals(whole: list[Signal], at: list[int]) -> None:
     machine = engine()
 
-    signals = [signal for piece in pieces(DATA.records, at) for signal in folded(piece, machine)]
+    signals = [signal for piece in pieces(data().records, at) for signal in folded(piece, machine)]
 
     assert signals == whole
 
@@ -90,8 +96,8 @@ def test_any_cut_of_the_log_gives_the_same_signals(whole: list[Signal], at: list
 def test_one_record_a_call_gives_the_same_signals_and_the_same_row(whole: list[Signal]) -> None:
     one, all_at_once = engine(), engine()
 
-    signals = [signal for i in range(len(DATA.records)) for signal in folded(DATA.records[i : i + 1], one)]
-    folded(DATA.records, all_at_once)
+    signals = [signal for i in range(len(data().records)) for signal in folded(data().records[i : i + 1], one)]
+    folded(data().records, all_at_once)
 
     assert signals == whole
     assert one.row.tobytes() == all_at_once.row.tobytes()
@@ -101,7 +107,7 @@ def test_one_record_a_call_gives_the_same_signals_and_the_same_row(whole: list[S
 @given(cuts)
 def test_a_checkpoint_at_any_record_changes_nothing(whole: list[Signal], at: list[int]) -> None:
     machine, signals = engine(), []
-    for piece in pieces(DATA.records, at):
+    for piece in pieces(data().records, at):
         signals += folded(piece, machine)
         saved = machine.checkpoint()
         machine = engine()
@@ -115,18 +121,18 @@ def test_a_checkpoint_at_any_record_changes_nothing(whole: list[Signal], at: lis
 def test_a_sink_of_levels_gets_them_behind_the_same_65_columns(whole: list[Signal], at: list[int]) -> None:
     plain: list[np.ndarray] = []
     wide: list[np.ndarray] = []
-    folded(DATA.records, engine(sink=lambda rows: plain.append(rows.values.copy())))
+    folded(data().records, engine(sink=lambda rows: plain.append(rows.values.copy())))
     sink = LevelSink(lambda rows: wide.append(rows.values.copy()))
     machine, signals = engine(sink=sink), []
 
-    for piece in pieces(DATA.records, at):
+    for piece in pieces(data().records, at):
         signals += folded(piece, machine)
         saved = machine.checkpoint()
         machine = engine(sink=sink)
         machine.restore(saved)
 
     names = [*NAMES, *(feature.name for feature in LEVELS)]
-    expected = FeatureEngineering(DATA.instrument, names).transform(DATA.records)
+    expected = FeatureEngineering(data().instrument, names).transform(data().records)
     assert signals == whole
     assert np.concatenate(wide)[:, :65].tobytes() == np.concatenate(plain).tobytes()
     assert np.concatenate(wide).tobytes() == expected.values.tobytes()
@@ -143,7 +149,7 @@ def test_a_checkpoint_with_levels_is_not_one_without() -> None:
 
 def test_a_damaged_or_foreign_checkpoint_is_refused(calibration: Calibration) -> None:
     saved = engine().checkpoint()
-    other = PredictionEngine(DATA.instrument, WORDS.model_copy(update={"bar_ms": 200}))
+    other = PredictionEngine(data().instrument, WORDS.model_copy(update={"bar_ms": 200}))
 
     with pytest.raises(CorruptLogError, match="damaged"):
         engine().restore(saved[:-1] + bytes([saved[-1] ^ 1]))
@@ -154,44 +160,44 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(calibration: Calibration) ->
 
 
 @settings(max_examples=15)
-@given(st.integers(1, len(DATA.records)))
+@given(st.deferred(lambda: st.integers(1, len(data().records))))
 def test_what_comes_later_changes_nothing_before(whole: list[Signal], end: int) -> None:
-    signals = folded(DATA.records[:end])
+    signals = folded(data().records[:end])
 
-    last_ns = DATA.records.messages["event_ns"][end - 1]
+    last_ns = data().records.messages["event_ns"][end - 1]
     assert signals == [signal for signal in whole if signal.event_ns <= last_ns][: len(signals)]
     assert len(signals) >= sum(signal.event_ns < last_ns for signal in whole)
 
 
 def test_local_time_changes_nothing_but_the_latency(whole: list[Signal]) -> None:
-    messages = DATA.records.messages.copy()
+    messages = data().records.messages.copy()
     messages["local_ns"] += np.random.default_rng(0).integers(-SECOND, SECOND, len(messages))
 
-    assert folded(Records(messages, DATA.records.levels)) == whole
+    assert folded(Records(messages, data().records.levels)) == whole
 
 
 def test_an_epoch_is_a_fold_of_its_own(calibration: Calibration) -> None:
     machine = engine(calibration)
     gap = record(GAP, [], prev_id=1)
-    folded(concatenate([DATA.records[:300], gap]), machine)
+    folded(concatenate([data().records[:300], gap]), machine)
 
-    again = folded(DATA.records, machine)
+    again = folded(data().records, machine)
 
-    assert again == folded(DATA.records, engine(calibration))
+    assert again == folded(data().records, engine(calibration))
 
 
 def test_a_gap_forgets_the_book_until_the_next_snapshot(calibration: Calibration) -> None:
     machine = engine(calibration)
-    folded(concatenate([DATA.records[:300], record(GAP, [], prev_id=1)]), machine)
+    folded(concatenate([data().records[:300], record(GAP, [], prev_id=1)]), machine)
 
     assert not machine.is_synced
     assert machine.book.best().bid_tick is None
-    assert folded(DATA.records[300:400], machine) == []
+    assert folded(data().records[300:400], machine) == []
     assert machine.counts.depth_messages < 300
 
 
 def test_calibration_comes_into_force_at_its_bar_and_not_before(whole: list[Signal]) -> None:
-    first_bar = int(DATA.records.messages["event_ns"][1]) // (WORDS.bar_ms * 1_000_000) + 1
+    first_bar = int(data().records.messages["event_ns"][1]) // (WORDS.bar_ms * 1_000_000) + 1
     judged = WORDS.calibration.bars + WORDS.calibration.delay_bars
     in_force_ns = (first_bar + judged) * WORDS.bar_ms * 1_000_000
 
@@ -201,10 +207,10 @@ def test_calibration_comes_into_force_at_its_bar_and_not_before(whole: list[Sign
 
 def test_calibration_is_the_same_wherever_it_is_solved() -> None:
     found = []
-    for step in (1, len(DATA.records)):
-        machine = PredictionEngine(DATA.instrument, WORDS)
-        for begin in range(0, len(DATA.records), step):
-            machine.fold(DATA.records[begin : begin + step])
+    for step in (1, len(data().records)):
+        machine = PredictionEngine(data().instrument, WORDS)
+        for begin in range(0, len(data().records), step):
+            machine.fold(data().records[begin : begin + step])
             if machine.calibration is not None:
                 break
         assert machine.calibration is not None
@@ -220,45 +226,45 @@ def test_ids_are_unique_and_name_what_they_should(whole: list[Signal], calibrati
         assert 0.5 <= signal.score <= 1.0
         assert signal.direction in (-1, 1)
         assert signal.change_ns <= signal.event_ns
-        assert signal.event_id in DATA.records.messages["last_id"]
+        assert signal.event_id in data().records.messages["last_id"]
         assert signal.event_kind == "depth"
 
-    calibrated = folded(DATA.records, engine(calibration))
+    calibrated = folded(data().records, engine(calibration))
     assert not {signal.signal_id for signal in calibrated} & {
         signal.signal_id for signal in whole if signal.calibration == UNCALIBRATED
     }
 
 
 def test_a_time_jump_starts_anew_instead_of_carrying_bars_for_ever() -> None:
-    messages = DATA.records.messages.copy()
+    messages = data().records.messages.copy()
     messages["event_ns"][500:] += 10_000 * SECOND
     machine = engine()
 
-    folded(Records(messages, DATA.records.levels), machine)
+    folded(Records(messages, data().records.levels), machine)
 
     assert machine.counts.time_jumps == 1
     assert machine.is_synced
 
 
 def test_time_going_back_leaves_book_and_bars_as_they_are() -> None:
-    messages = DATA.records.messages.copy()
+    messages = data().records.messages.copy()
     messages["event_ns"][300:350] -= 30 * SECOND
     back, straight = engine(), engine()
 
-    folded(Records(messages, DATA.records.levels), back)
-    folded(DATA.records, straight)
+    folded(Records(messages, data().records.levels), back)
+    folded(data().records, straight)
 
     assert back.book.levels().tolist() == straight.book.levels().tolist()
     assert back.closed_bars == straight.closed_bars
 
 
 def test_a_book_crossed_three_times_running_is_given_back() -> None:
-    tick = int(DATA.records.levels["tick"][0])
-    event_ns = int(DATA.records.messages["event_ns"][1])
+    tick = int(data().records.levels["tick"][0])
+    event_ns = int(data().records.messages["event_ns"][1])
     crossing = [record(DEPTH, [(0, tick + 900, 5), (1, tick + 800, 5)], event_ns=event_ns, last_id=i) for i in range(6)]
     machine = engine()
 
-    signals, count = machine.fold(concatenate([DATA.records[:1], *crossing]))
+    signals, count = machine.fold(concatenate([data().records[:1], *crossing]))
 
     assert (signals, count) == ([], 4)
     assert machine.crossed == 3
@@ -266,7 +272,7 @@ def test_a_book_crossed_three_times_running_is_given_back() -> None:
 
 def test_a_refresh_replaces_the_book_and_keeps_the_features() -> None:
     machine = engine()
-    folded(DATA.records[:400], machine)
+    folded(data().records[:400], machine)
     row, levels = machine.row, machine.book.levels()
     levels["size"][3] += 1
     refresh = np.zeros(1, MESSAGE)
@@ -285,13 +291,13 @@ def test_a_finer_grid_in_the_middle_changes_no_price(whole: list[Signal]) -> Non
     factor = 10
     regrid = np.zeros(1, MESSAGE)
     regrid["kind"], regrid["prev_id"] = REGRID, factor
-    regrid["first_id"], regrid["last_id"] = DATA.instrument.price_decimals + 1, DATA.instrument.grid
-    rest = DATA.records[half:].copy()
+    regrid["first_id"], regrid["last_id"] = data().instrument.price_decimals + 1, data().instrument.grid
+    rest = data().records[half:].copy()
     rest.levels["tick"] *= factor
     plain, finer = engine(), engine()
-    folded(DATA.records, plain)
+    folded(data().records, plain)
 
-    signals = folded(DATA.records[:half], finer)
+    signals = folded(data().records[:half], finer)
     signals += folded(Records(regrid, np.zeros(0, LEVEL)), finer) + folded(rest, finer)
 
     assert [signal.signal_id for signal in signals] == [signal.signal_id for signal in whole]
@@ -308,9 +314,9 @@ def test_a_sink_gets_every_row_once_and_in_order() -> None:
     def sink(rows: Rows) -> None:
         taken.append((rows.messages["last_id"].tolist(), rows.bests.copy()))
 
-    folded(DATA.records, engine(sink=sink))
+    folded(data().records, engine(sink=sink))
 
-    depth = DATA.records.messages[DATA.records.messages["kind"] == DEPTH]
+    depth = data().records.messages[data().records.messages["kind"] == DEPTH]
     assert [number for ids, _ in taken for number in ids] == depth["last_id"].tolist()
     assert (np.concatenate([bests for _, bests in taken])[:, 0] > 0).all()
 
@@ -318,7 +324,7 @@ def test_a_sink_gets_every_row_once_and_in_order() -> None:
 def test_records_before_any_snapshot_are_ignored() -> None:
     machine = engine()
 
-    assert folded(DATA.records[1:50], machine) == []
+    assert folded(data().records[1:50], machine) == []
     assert machine.counts.depth_messages == 0
 
 
@@ -327,7 +333,7 @@ def test_a_calibration_for_something_else_is_refused(calibration: Calibration) -
 
     words = WORDS.model_copy(update={"bar_ms": 200})
     with pytest.raises(ConfigError, match="made for other watches"):
-        PredictionEngine(DATA.instrument, words, calibration=calibration)
+        PredictionEngine(data().instrument, words, calibration=calibration)
     with pytest.raises(ConfigError, match="calibration is for"):
         other = create_synthetic_order_book_data(seed=1, duration_s=1.0).instrument
         PredictionEngine(
@@ -338,4 +344,4 @@ def test_a_calibration_for_something_else_is_refused(calibration: Calibration) -
 
 
 def test_the_log_of_the_data_begins_with_a_snapshot() -> None:
-    assert DATA.records.messages["kind"][0] == SNAPSHOT
+    assert data().records.messages["kind"][0] == SNAPSHOT

@@ -1,5 +1,6 @@
 """What a model predicts over a replay is what its network says of the rows that training would see."""
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -27,8 +28,12 @@ from msray.training.rows import RowRecorder, TrainingRows
 from tests.prediction.made import BTC, ETH, NEVER_CALIBRATED, SECOND, joined, market_events, one_by_one
 from tests.prediction.served import HORIZONS, a_model, network
 
-EVENTS = market_events([BTC], seconds=20, lost=(9.0,), audited=(14.0,))
 WORDS = PredictConfig(interval_seconds=0.5, signal_horizon=5, signal_cooldown_seconds=0.0)
+
+
+@functools.cache
+def market() -> list[LogEvent]:
+    return market_events([BTC], seconds=20, lost=(9.0,), audited=(14.0,))
 
 
 class Replayed:
@@ -96,7 +101,7 @@ def chances_of(model: ServedModel, rows: TrainingRows, at: Sequence[int]) -> NDA
 def test_predictions_are_those_of_the_networks_over_the_rows_of_training(members: tuple[str, ...]) -> None:
     model = a_model(*members)
 
-    found = Replayed(model, EVENTS)
+    found = Replayed(model, market())
 
     rows = found.rows
     at = due_rows(rows, SECOND // 2)
@@ -113,7 +118,7 @@ def test_predictions_are_those_of_the_networks_over_the_rows_of_training(members
 def test_columns_of_levels_are_those_of_training_too() -> None:
     model = a_model("gru", features=NETWORK_COLUMNS)
 
-    found = Replayed(model, EVENTS)
+    found = Replayed(model, market())
 
     rows = found.rows
     expected = chances_of(model, rows, due_rows(rows, SECOND // 2))
@@ -125,7 +130,7 @@ def test_however_the_log_is_cut_the_signals_are_the_same() -> None:
 
     cuts = [
         [(one.signal_id, one.score, one.features) for one in Replayed(model, events).signals]
-        for events in (EVENTS, joined(EVENTS), one_by_one(EVENTS))
+        for events in (market(), joined(market()), one_by_one(market()))
     ]
 
     assert len(cuts[0]) > 3
@@ -154,12 +159,12 @@ def followed(model: ServedModel, found: Replayed) -> dict[int, NDArray[np.float6
 
 
 def test_sure_is_what_sets_say_that_have_learned_what_came() -> None:
-    second = sorted(Replayed(a_model("gru"), EVENTS).predictions[-1].chances[1])[1]
+    second = sorted(Replayed(a_model("gru"), market()).predictions[-1].chances[1])[1]
     is_followed = False
     for beside in (second - 1e-9, second + 1e-9):  # the last row is sure or not by the least that has been learned
         model = a_model("gru", least=beside)
 
-        found = Replayed(model, EVENTS)
+        found = Replayed(model, market())
 
         leasts = followed(model, found)
         for one in found.predictions:
@@ -178,7 +183,7 @@ def test_sure_is_what_sets_say_that_have_learned_what_came() -> None:
 def test_a_signal_is_a_sure_direction_that_was_not_said_before_in_its_stretch() -> None:
     model = a_model("gru")
 
-    found = Replayed(model, EVENTS)
+    found = Replayed(model, market())
 
     leasts = followed(model, found)
     expected, said, second_ns = [], 0, found.rows.event_ns[found.rows.starts[1]]
@@ -201,9 +206,9 @@ def test_a_signal_is_a_sure_direction_that_was_not_said_before_in_its_stretch() 
 
 
 def test_signals_of_a_stretch_keep_their_distance() -> None:
-    free = Replayed(a_model("gru"), EVENTS)
+    free = Replayed(a_model("gru"), market())
 
-    found = Replayed(a_model("gru"), EVENTS, WORDS.model_copy(update={"signal_cooldown_seconds": 4.0}))
+    found = Replayed(a_model("gru"), market(), WORDS.model_copy(update={"signal_cooldown_seconds": 4.0}))
 
     second_ns = found.rows.event_ns[found.rows.starts[1]]
     times = [one.event_ns for one in found.signals]
@@ -246,7 +251,7 @@ def test_a_question_without_an_answer_is_given_up_and_the_next_goes_on() -> None
     model = a_model("bin_ctabl")
     forecasts = Forecasts([BTC.id], [model], WORDS, is_asked=True)
     pipeline = Pipeline([BTC], NEVER_CALIBRATED, sink=forecasts.sink)
-    for event in EVENTS:
+    for event in market():
         pipeline.apply(event)
     forecasts.predict()
     (one,) = forecasts
@@ -281,7 +286,7 @@ def test_a_model_that_falls_behind_drops_rows_and_begins_anew() -> None:
 )
 def test_what_came_is_what_training_would_label(family: str) -> None:
     model = a_model("gru", family=family)
-    found = Replayed(model, EVENTS)
+    found = Replayed(model, market())
     rows = found.rows
     config = LabelConfig(family=family, horizons=HORIZONS, threshold_pct=0.0)  # type: ignore[arg-type]
 
@@ -415,11 +420,11 @@ def _recovering(*models: ServedModel) -> Forecasting:
 def test_a_run_without_models_is_not_predicted_with_those_of_the_run_before() -> None:
     model = a_model("gru")
     driver = _recovering(model)
-    for event in [_began(model), *EVENTS]:
+    for event in [_began(model), *market()]:
         driver.apply(event)
     made = driver.made
 
-    for event in [_began(), *EVENTS]:
+    for event in [_began(), *market()]:
         driver.apply(event)
 
     assert driver.made == made > 0
@@ -431,7 +436,7 @@ def test_a_version_that_cannot_predict_here_is_a_problem_and_detection_goes_on()
     driver = _recovering(second)
     changed = ModelChanged(ModelName("small", 2, second.digest), 1)
 
-    signals = [one for event in [_began(gone), changed, *EVENTS] for one in driver.apply(event)]
+    signals = [one for event in [_began(gone), changed, *market()] for one in driver.apply(event)]
 
     assert len(signals) > 0
     assert driver.made == 0

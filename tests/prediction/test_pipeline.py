@@ -1,5 +1,6 @@
 """The chain from bytes to signals: every instrument by itself, and frames however they are batched."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -43,7 +44,11 @@ from tests.prediction.made import (
 )
 
 ALL = (BTC, ETH, SPOT)
-EVENTS = market_events(ALL, seconds=24, lost=(12,))
+
+
+@functools.cache
+def market() -> list[LogEvent]:
+    return market_events(ALL, seconds=24, lost=(12,))
 
 
 def pipeline(instruments: Sequence[Instrument] = ALL) -> Pipeline:
@@ -53,7 +58,7 @@ def pipeline(instruments: Sequence[Instrument] = ALL) -> Pipeline:
 @pytest.fixture(scope="module")
 def ids() -> dict[str, list[str]]:
     """Ids of the signals of each instrument, in their order."""
-    signals = run(pipeline(), EVENTS)
+    signals = run(pipeline(), market())
     found = {one.id: [s.signal_id for s in signals if s.instrument == one.id] for one in ALL}
     assert all(len(some) >= 3 for some in found.values())
     assert len({signal.calibration for signal in signals}) == len(ALL)
@@ -66,12 +71,12 @@ def by_instrument(events: Sequence[LogEvent]) -> dict[str, list[str]]:
 
 
 def test_one_frame_an_event_gives_the_same_signals_in_the_same_order(ids: dict[str, list[str]]) -> None:
-    assert by_instrument(list(one_by_one(EVENTS))) == ids
+    assert by_instrument(list(one_by_one(market()))) == ids
 
 
 @pytest.mark.parametrize("most", [50, 100_000])
 def test_many_frames_an_event_give_the_same_signals(ids: dict[str, list[str]], most: int) -> None:
-    assert by_instrument(list(joined(EVENTS, most))) == ids
+    assert by_instrument(list(joined(market(), most))) == ids
 
 
 def as_records(events: Sequence[LogEvent]) -> list[LogEvent]:
@@ -92,7 +97,7 @@ def as_records(events: Sequence[LogEvent]) -> list[LogEvent]:
 
 
 def test_records_give_the_signals_of_the_bytes_they_come_from(ids: dict[str, list[str]]) -> None:
-    assert by_instrument(as_records(EVENTS)) == ids
+    assert by_instrument(as_records(market())) == ids
 
 
 def test_records_of_a_venue_that_has_no_decoder_are_taken() -> None:
@@ -111,7 +116,7 @@ def test_company_changes_nothing(ids: dict[str, list[str]], instrument: Instrume
     """Frames of others are refused by a pipeline that does not know them."""
     alone = pipeline((instrument,))
     own: list[LogEvent] = []
-    for event in EVENTS:
+    for event in market():
         if isinstance(event, Arrived) and event.venue == instrument.venue:
             mine = [one for one in payloads_of(event) if instrument.symbol.encode() in one or event.frames.hint >= 0]
             place = [i.id for i in ALL if i.venue == event.venue].index(instrument.id)
@@ -128,7 +133,7 @@ def test_company_changes_nothing(ids: dict[str, list[str]], instrument: Instrume
 def test_the_order_of_the_instruments_changes_nothing(ids: dict[str, list[str]]) -> None:
     places = {BTC.id: 1, ETH.id: 0}
     turned: list[LogEvent] = []
-    for event in EVENTS:
+    for event in market():
         if isinstance(event, Arrived) and event.venue == BTC.venue and event.frames.hint >= 0:
             owner = (BTC, ETH)[event.frames.hint]
             event = Arrived(event.venue, Frames.of(payloads_of(event), event.frames.local_ns[0], places[owner.id]))
@@ -145,7 +150,7 @@ def test_a_frame_that_cannot_be_read_is_counted_and_changes_nothing(ids: dict[st
         Reason.SYMBOL: b'{"e":"depthUpdate","E":1,"T":1,"s":"NOTOURS","U":1,"u":2,"pu":0,"b":[],"a":[]}',
     }
     noisy: list[LogEvent] = []
-    for event in EVENTS:
+    for event in market():
         if isinstance(event, Arrived) and event.venue == BTC.venue and event.frames.hint == -1:
             payloads = payloads_of(event)
             half = len(payloads) // 2
@@ -157,7 +162,7 @@ def test_a_frame_that_cannot_be_read_is_counted_and_changes_nothing(ids: dict[st
     signals = run(machine, noisy)
 
     assert {one.id: [s.signal_id for s in signals if s.instrument == one.id] for one in ALL} == ids
-    events = sum(one is not other for one, other in zip(noisy, EVENTS, strict=True))
+    events = sum(one is not other for one, other in zip(noisy, market(), strict=True))
     assert machine.refused == dict.fromkeys(bad, events)
 
 
@@ -174,7 +179,7 @@ def test_a_refusal_is_counted_with_its_instrument_where_that_is_known() -> None:
 
 def test_losses_and_requests_reach_those_they_name() -> None:
     machine = pipeline()
-    run(machine, EVENTS)
+    run(machine, market())
     assert all(lane.engine.is_synced for lane in machine.lanes.values())
 
     machine.apply(Disconnected((ETH.id,), START_NS))
@@ -216,7 +221,7 @@ def test_each_instrument_has_its_own_sink() -> None:
         return take
 
     machine = Pipeline(ALL, NEVER_CALIBRATED, sink=sink)  # type: ignore[arg-type]
-    run(machine, EVENTS)
+    run(machine, market())
 
     assert seen.keys() == {BTC.id, SPOT.id}
     for name, rows in seen.items():
@@ -234,7 +239,7 @@ def test_without_detectors_there_are_the_same_rows_and_nothing_else() -> None:
             found.append((rows.instrument.id, rows.stretch, rows.values.tobytes(), rows.bests.tobytes()))
 
         machine = Pipeline(ALL, words, sink=lambda _: take, solver=OnceSolver())
-        signals = run(machine, [began, *EVENTS])
+        signals = run(machine, [began, *market()])
         assert all((lane.engine.calibration is not None) == bool(words.watches) for lane in machine.lanes.values())
         return found, len(signals)
 
@@ -250,8 +255,8 @@ def test_time_is_shared_out_to_those_who_took_it() -> None:
     machine = Pipeline(ALL, NEVER_CALIBRATED, timer=lambda: 1000 * next(ticks))
     silent = Pipeline(ALL, NEVER_CALIBRATED)
 
-    run(machine, EVENTS)
-    run(silent, EVENTS)
+    run(machine, market())
+    run(silent, market())
 
     assert all(lane.busy_ns > 0 for lane in machine.lanes.values())
     assert sum(lane.busy_ns for lane in machine.lanes.values()) <= 1000 * next(ticks)

@@ -1,6 +1,7 @@
 """A calibration file: what was saved is what is loaded, and anything else is refused by name."""
 
 import errno
+import functools
 import json
 import os
 from pathlib import Path
@@ -18,14 +19,12 @@ from tests.disks import refusing
 WORDS = DetectionConfig(arl0=20, watches=(WatchConfig(name="x", feature="imbalance_l5", detector="cusum"),))
 
 
+@functools.cache
 def calibration(instrument: str) -> Calibration:
     values = np.random.default_rng(2).normal(size=(1, 60))
     return CalibrationTask(
         instrument=instrument, detection=WORDS, epoch_id=1, first_bar=0, last_bar=59, values=values
     ).solve()
-
-
-A, B = calibration("test:A"), calibration("test:B")
 
 
 @pytest.fixture
@@ -39,22 +38,24 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 def write(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps({"schema": SCHEMA, "calibrations": [json.loads(A.to_json())]} | changes))
+    path.write_text(
+        json.dumps({"schema": SCHEMA, "calibrations": [json.loads(calibration("test:A").to_json())]} | changes)
+    )
 
 
 def test_what_was_saved_comes_back_with_its_digest(path: Path) -> None:
-    save_calibrations(path, [B, A])
+    save_calibrations(path, [calibration("test:B"), calibration("test:A")])
 
     found = load_calibrations(path)
 
-    assert found == {"test:A": A, "test:B": B}
-    assert found["test:A"].digest == A.digest
+    assert found == {"test:A": calibration("test:A"), "test:B": calibration("test:B")}
+    assert found["test:A"].digest == calibration("test:A").digest
 
 
 def test_the_file_does_not_depend_on_the_order_and_is_for_people_too(path: Path) -> None:
-    save_calibrations(path, iter([B, A]))
+    save_calibrations(path, iter([calibration("test:B"), calibration("test:A")]))
     one = path.read_bytes()
-    save_calibrations(path, [A, B])
+    save_calibrations(path, [calibration("test:A"), calibration("test:B")])
 
     assert path.read_bytes() == one
     assert [document["instrument"] for document in documents(path)] == ["test:A", "test:B"]
@@ -69,7 +70,7 @@ def test_none_is_a_file_too(path: Path) -> None:
 
 
 def test_nothing_is_left_beside_it_and_permissions_are_the_usual(path: Path) -> None:
-    save_calibrations(path, [A])
+    save_calibrations(path, [calibration("test:A")])
 
     assert [one.name for one in path.parent.iterdir()] == ["calibration.json"]
     umask = os.umask(0)
@@ -78,12 +79,12 @@ def test_nothing_is_left_beside_it_and_permissions_are_the_usual(path: Path) -> 
 
 
 def test_a_failure_leaves_the_older_file_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_calibrations(path, [A])
+    save_calibrations(path, [calibration("test:A")])
     before = path.read_bytes()
 
     monkeypatch.setattr(os, "fsync", refusing(errno.ENOSPC))
     with pytest.raises(UsageError, match=r"cannot write .*calibration\.json: No space left"):
-        save_calibrations(path, [B])
+        save_calibrations(path, [calibration("test:B")])
 
     assert path.read_bytes() == before
     assert [one.name for one in path.parent.iterdir()] == ["calibration.json"]
@@ -95,7 +96,7 @@ def test_a_place_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
 
     for path in (tmp_path, Path(), tmp_path / "missing" / "c.json", file / "c.json"):
         with pytest.raises(UsageError, match=f"cannot write {path}"):
-            save_calibrations(path, [A])
+            save_calibrations(path, [calibration("test:A")])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_each_must_be_a_calibration(path: Path, value: object) -> None:
 
 
 def test_a_number_that_somebody_changed_is_noticed(path: Path) -> None:
-    changed = json.loads(A.to_json())
+    changed = json.loads(calibration("test:A").to_json())
     changed["watches"]["x"]["threshold"] += 1
     write(path, calibrations=[changed])
 
@@ -143,7 +144,7 @@ def test_a_number_that_somebody_changed_is_noticed(path: Path) -> None:
 
 
 def test_an_instrument_that_is_there_twice_is_refused(path: Path) -> None:
-    write(path, calibrations=[json.loads(A.to_json())] * 2)
+    write(path, calibrations=[json.loads(calibration("test:A").to_json())] * 2)
 
     with pytest.raises(ConfigError, match="names test:A twice"):
         load_calibrations(path)

@@ -1,5 +1,6 @@
 """Grids that are finished whatever happens: what is done is kept, what is torn is cut, what is of others refused."""
 
+import functools
 import json
 import multiprocessing
 import os
@@ -10,8 +11,10 @@ import pytest
 
 from msray.backtest import (
     BacktestConfig,
+    Cell,
     CellResult,
     SignalFollower,
+    Tape,
     cut_time,
     make_cells,
     make_stage,
@@ -113,14 +116,6 @@ def test_a_place_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None
             GridLog(place, "digest")
 
 
-TAPE = leaning_market(7, follows=True, episodes=12)
-CELLS = make_cells(
-    [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003)],
-    [[INSTRUMENT.id]],
-    cut_time(*span_of([TAPE]), 8),
-)
-
-
 class TickingClock(ManualClock):
     """Each cell takes 50 ms by it."""
 
@@ -131,6 +126,19 @@ class TickingClock(ManualClock):
 
 SMALL = {"least_s": 0.2, "clock": TickingClock()}
 """Five pilots, then groups of four."""
+
+
+def leaning() -> Tape:
+    return leaning_market(7, follows=True, episodes=12)
+
+
+@functools.cache
+def cells() -> list[Cell]:
+    return make_cells(
+        [BacktestConfig(profit_target_pct=profit, max_holding_seconds=15.0) for profit in (0.001, 0.002, 0.003)],
+        [[INSTRUMENT.id]],
+        cut_time(*span_of([leaning()]), 8),
+    )
 
 
 class Counting(SignalFollower):
@@ -153,21 +161,21 @@ def counting() -> type[Counting]:
 
 
 def test_a_grid_is_run_once(path: Path, counting: type[Counting]) -> None:
-    stage, done = make_stage([TAPE], CELLS), []
+    stage, done = make_stage([leaning()], cells()), []
 
-    first = run_grid(stage, CELLS, counting, path=path, progress=done.append)
-    again = run_grid(stage, CELLS, counting, path=path)
+    first = run_grid(stage, cells(), counting, path=path, progress=done.append)
+    again = run_grid(stage, cells(), counting, path=path)
 
-    assert first == again == run_grid(stage, CELLS, SignalFollower)
-    assert [result.key for result in first] == [cell.key for cell in CELLS]
-    assert counting.made == len(CELLS)
-    assert done[-1] == len(CELLS)
+    assert first == again == run_grid(stage, cells(), SignalFollower)
+    assert [result.key for result in first] == [cell.key for cell in cells()]
+    assert counting.made == len(cells())
+    assert done[-1] == len(cells())
     assert done == sorted(done)
 
 
 def _killed(path: Path) -> None:
     Counting.dies_at = 15
-    run_grid(make_stage([TAPE], CELLS), CELLS, Counting, path=path, **SMALL)
+    run_grid(make_stage([leaning()], cells()), cells(), Counting, path=path, **SMALL)
 
 
 def test_a_grid_whose_process_died_goes_on_where_it_was(path: Path, counting: type[Counting]) -> None:
@@ -175,14 +183,14 @@ def test_a_grid_whose_process_died_goes_on_where_it_was(path: Path, counting: ty
     process.start()
     process.join()
     groups = [len(json.loads(line)["group"]) for line in path.read_text().splitlines()[1:]]
-    stage = make_stage([TAPE], CELLS)
+    stage = make_stage([leaning()], cells())
 
-    found = run_grid(stage, CELLS, counting, path=path)
+    found = run_grid(stage, cells(), counting, path=path)
 
     assert process.exitcode == 9
     assert groups == [5, 4, 5]
-    assert counting.made == len(CELLS) - sum(groups)
-    assert found == run_grid(stage, CELLS, SignalFollower)
+    assert counting.made == len(cells()) - sum(groups)
+    assert found == run_grid(stage, cells(), SignalFollower)
 
 
 class Broken(SignalFollower):
@@ -191,35 +199,35 @@ class Broken(SignalFollower):
     is_mended = False
 
     def __init__(self, config: BacktestConfig) -> None:
-        if not type(self).is_mended and config == CELLS[0].config:
+        if not type(self).is_mended and config == cells()[0].config:
             raise RuntimeError("broken")
         super().__init__(config)
 
 
 def test_what_failed_is_tried_again(path: Path) -> None:
-    stage, done = make_stage([TAPE], CELLS), []
+    stage, done = make_stage([leaning()], cells()), []
 
-    failed = run_grid(stage, CELLS, Broken, path=path, progress=done.append)
+    failed = run_grid(stage, cells(), Broken, path=path, progress=done.append)
     Broken.is_mended = True
-    mended = run_grid(stage, CELLS, Broken, path=path)
+    mended = run_grid(stage, cells(), Broken, path=path)
 
     assert sum(bool(result.problem) for result in failed) == 8
-    assert done[-1] == len(CELLS) - 8
-    assert mended == run_grid(stage, CELLS, SignalFollower)
+    assert done[-1] == len(cells()) - 8
+    assert mended == run_grid(stage, cells(), SignalFollower)
     assert len(json.loads(path.read_text().splitlines()[-1])["group"]) <= 8
 
 
 def test_an_interrupt_keeps_what_is_done(path: Path, counting: type[Counting]) -> None:
-    stage = make_stage([TAPE], CELLS)
+    stage = make_stage([leaning()], cells())
 
     def interrupted(stage, parts, strategy, keep):
         run_serially(stage, parts[:1], strategy, keep)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_grid(stage, CELLS, counting, run=interrupted, path=path, **SMALL)
+        run_grid(stage, cells(), counting, run=interrupted, path=path, **SMALL)
     made = counting.made
-    run_grid(stage, CELLS, counting, path=path)
+    run_grid(stage, cells(), counting, path=path)
 
     assert made == 9
-    assert counting.made == len(CELLS)
+    assert counting.made == len(cells())

@@ -24,7 +24,7 @@ from msray.store.runs import SCHEMA, list_runs, new_run_id, read_run, write_run
 from tests.backtest.made import records, tape
 from tests.backtest.planted import leaning_market
 from tests.disks import refusing
-from tests.store.test_calibrations import A, B
+from tests.store.test_calibrations import calibration
 
 SECOND = 1_000_000_000
 RUN_ID = "20240808-235416-3fa2c1"
@@ -79,11 +79,17 @@ def test_the_words_of_the_detectors_are_kept_too(made: tuple[BacktestReport, str
 def test_calibrations_are_kept_and_found_again(made: tuple[BacktestReport, str], tmp_path: Path) -> None:
     words = DetectionConfig(calibration=CalibrationConfig(file=Path("elsewhere.json")))
 
-    run = write_run(tmp_path, *made, run_id=RUN_ID, sections={"detection": words}, calibrations=[A, B])
+    run = write_run(
+        tmp_path,
+        *made,
+        run_id=RUN_ID,
+        sections={"detection": words},
+        calibrations=[calibration("test:A"), calibration("test:B")],
+    )
 
     file = load_settings(run / "config.yaml", {}).detection.calibration.file
     assert file == run / "calibrations.json"
-    assert load_calibrations(file) == {"test:A": A, "test:B": B}
+    assert load_calibrations(file) == {"test:A": calibration("test:A"), "test:B": calibration("test:B")}
 
 
 def test_figures_are_json_that_everybody_can_read(run: Path, made: tuple[BacktestReport, str]) -> None:

@@ -1,6 +1,7 @@
 """The Parquet files of a replay: exactly these columns, whole or not at all."""
 
 import errno
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from msray.features import FEATURES
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.raw_log_reader import RawLog
 from msray.market import DEPTH, LEVEL, MAX_TICK, MESSAGE
-from msray.prediction import Pipeline, Rows, log_metadata
+from msray.prediction import LogEvent, Pipeline, Rows, log_metadata
 from msray.store import tables
 from msray.store.tables import (
     BBO_SCHEMA,
@@ -271,7 +272,11 @@ def test_signals_keep_every_field(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the files of ``msray replay``
 
 INSTRUMENTS = (BTC, ETH, SPOT)
-EVENTS = market_events(INSTRUMENTS, seconds=15, lost=(9,))
+
+
+@functools.cache
+def market() -> list[LogEvent]:
+    return market_events(INSTRUMENTS, seconds=15, lost=(9,))
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +284,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A raw log of three instruments, one gap each."""
     folder = tmp_path_factory.mktemp("log")
     writer = RawLogWriter(folder, INSTRUMENTS, ManualClock(), metadata=log_metadata(CALIBRATED, []))
-    for event in EVENTS:
+    for event in market():
         writer.append(event)
     writer.close()
     return folder

@@ -17,7 +17,7 @@ from msray.store.runs import list_runs
 from msray.store.tuned_runs import write_tuned
 from msray.tuning import TuneReport
 from tests.disks import refusing
-from tests.store.test_calibrations import A
+from tests.store.test_calibrations import calibration
 from tests.tuning.made import made
 
 RUN_ID = "20240808-235416-3fa2c1"
@@ -33,11 +33,13 @@ def test_the_configuration_names_what_was_in_force_beside_it(tmp_path: Path) -> 
     report = with_latencies(LatencyLog([1], [2], [3]))
     settings = {"detection": {"calibration": {"file": "elsewhere.json"}}}
 
-    run = write_tuned(tmp_path, report, "", run_id=RUN_ID, settings=settings, made_of={}, calibrations=[A])
+    run = write_tuned(
+        tmp_path, report, "", run_id=RUN_ID, settings=settings, made_of={}, calibrations=[calibration("test:A")]
+    )
 
     said = load_settings(run / "config.yaml", {})
     assert said.detection.calibration.file == run / "calibrations.json"
-    assert load_calibrations(run / "calibrations.json") == {"test:A": A}
+    assert load_calibrations(run / "calibrations.json") == {"test:A": calibration("test:A")}
     assert with_log(said.backtest) == report.best.backtest
     assert list_runs(tmp_path) == []
 
@@ -54,6 +56,6 @@ def test_where_writing_fails_nothing_is_left(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "fsync", refusing(errno.ENOSPC))
 
     with pytest.raises(UnavailableError, match=r"cannot write .*: No space left"):
-        write_tuned(tmp_path, made(), "", run_id=RUN_ID, settings={}, made_of={}, calibrations=[A])
+        write_tuned(tmp_path, made(), "", run_id=RUN_ID, settings={}, made_of={}, calibrations=[calibration("test:A")])
 
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from msray.backtest import BacktestConfig, MakeStrategy, SignalFollower
+from msray.backtest import BacktestConfig, MakeStrategy, SignalFollower, Tape
 from msray.backtest.market_maker import MarketMaker
 from msray.backtest.run import run_one
 from msray.backtest.variants import BINS
@@ -16,9 +16,12 @@ from tests.backtest.made import depth, gap, records, regrid, snapshot, tape
 from tests.backtest.planted import WORDS, leaning_market
 
 SECOND = 1_000_000_000
-TAPE = leaning_market(7, follows=True, episodes=12)
 CONFIG = BacktestConfig(profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=12.0, fee_rate=0.0)
 BASE = Assumed(backtest=CONFIG, detection=WORDS)
+
+
+def leaning() -> Tape:
+    return leaning_market(7, follows=True, episodes=12)
 
 
 def plan(make: MakeStrategy = SignalFollower, **words: object) -> Plan:
@@ -27,22 +30,22 @@ def plan(make: MakeStrategy = SignalFollower, **words: object) -> Plan:
 
 
 def test_folds_share_no_message_and_the_part_held_out_is_the_last() -> None:
-    windows = plan(embargo_seconds=3.0).windows([TAPE])
+    windows = plan(embargo_seconds=3.0).windows([leaning()])
     every = [*windows.folds, windows.held_out]
 
     assert all(one.end_ns + 3 * SECOND == other.begin_ns for one, other in pairwise(every))
     assert windows.folds[0].bins[0] == 0
     assert [one.bins[1] for one in every[:-1]] == [other.bins[0] for other in every[1:]]
     assert windows.held_out.bins == (round(0.8 * BINS), BINS)
-    assert windows.held_out.end_ns == known_times(TAPE, CONFIG)[-1] + 1
+    assert windows.held_out.end_ns == known_times(leaning(), CONFIG)[-1] + 1
 
 
 def test_what_the_longest_holding_of_the_space_could_lead_beyond_is_purged() -> None:
-    windows = plan().windows([TAPE])
+    windows = plan().windows([leaning()])
 
     assert windows.purge_ns == pytest.approx(20 * SECOND + 41e6)
     trades = 0
-    for window, part in zip(windows.folds, Cutter(TAPE, CONFIG, windows.folds).tapes(), strict=True):
+    for window, part in zip(windows.folds, Cutter(leaning(), CONFIG, windows.folds).tapes(), strict=True):
         result = run_one([part], BASE.having({"backtest.max_holding_seconds": 20.0}).backtest, SignalFollower)
         assert all(window.begin_ns <= signal.event_ns < window.told_ns for signal in part.signals)
         assert all(trade.exit_ns < window.end_ns for trade in result.trades)
@@ -52,14 +55,14 @@ def test_what_the_longest_holding_of_the_space_could_lead_beyond_is_purged() -> 
 
 
 def test_a_strategy_that_hears_no_signal_purges_none() -> None:
-    assert plan(lambda config: MarketMaker(config.maker)).windows([TAPE]).purge_ns == 0
+    assert plan(lambda config: MarketMaker(config.maker)).windows([leaning()]).purge_ns == 0
 
 
 def test_a_fold_plays_the_recording_as_it_was() -> None:
     """A fold from the first message on is the recording, cut; a later one trades as the whole does, signals alike."""
-    windows = plan().windows([TAPE])
-    parts = Cutter(TAPE, CONFIG, windows.folds).tapes()
-    whole = run_one([TAPE], CONFIG, SignalFollower)
+    windows = plan().windows([leaning()])
+    parts = Cutter(leaning(), CONFIG, windows.folds).tapes()
+    whole = run_one([leaning()], CONFIG, SignalFollower)
 
     found = [trade for part in parts for trade in run_one([part], CONFIG, SignalFollower).trades]
 
@@ -71,15 +74,15 @@ def test_a_fold_plays_the_recording_as_it_was() -> None:
 
 def test_no_trial_sees_what_is_held_out() -> None:
     """With another future behind the folds, everything that trials are given is the same."""
-    windows = plan().windows([TAPE])
+    windows = plan().windows([leaning()])
     end_ns = windows.folds[-1].end_ns
-    seen = cut_before(TAPE, CONFIG, end_ns)
+    seen = cut_before(leaning(), CONFIG, end_ns)
 
     assert known_times(seen, CONFIG)[-1] < end_ns
-    assert len(seen.records.levels) < len(TAPE.records.levels)
-    assert len(seen.signals) == sum(message < len(seen.records) for message in TAPE.signal_message)
+    assert len(seen.records.levels) < len(leaning().records.levels)
+    assert len(seen.signals) == sum(message < len(seen.records) for message in leaning().signal_message)
     for one, other in zip(
-        Cutter(seen, CONFIG, windows.folds).tapes(), Cutter(TAPE, CONFIG, windows.folds).tapes(), strict=True
+        Cutter(seen, CONFIG, windows.folds).tapes(), Cutter(leaning(), CONFIG, windows.folds).tapes(), strict=True
     ):
         assert one.records.messages.tobytes() == other.records.messages.tobytes()
         assert one.records.levels.tobytes() == other.records.levels.tobytes()
@@ -87,17 +90,17 @@ def test_no_trial_sees_what_is_held_out() -> None:
 
 
 def test_detectors_with_the_same_words_find_what_the_replay_found() -> None:
-    signals, messages = detect(TAPE, WORDS)
+    signals, messages = detect(leaning(), WORDS)
 
-    assert signals == TAPE.signals
-    assert np.array_equal(messages, TAPE.signal_message)
+    assert signals == leaning().signals
+    assert np.array_equal(messages, leaning().signal_message)
 
 
 def test_signals_that_are_found_anew_stand_where_those_of_the_recording_do() -> None:
-    windows = plan().windows([TAPE])
-    cutter = Cutter(TAPE, CONFIG, windows.folds)
+    windows = plan().windows([leaning()])
+    cutter = Cutter(leaning(), CONFIG, windows.folds)
 
-    anew = detect(TAPE, WORDS)
+    anew = detect(leaning(), WORDS)
     for number, part in enumerate(cutter.tapes()):
         signals, messages = cutter.heard(number, *anew)
         assert signals == part.signals
@@ -128,7 +131,7 @@ def test_a_window_begins_with_the_grid_that_is_in_force() -> None:
 @pytest.mark.parametrize("words", [{"embargo_seconds": 200.0}, {"held_out": 0.5, "embargo_seconds": 95.0}])
 def test_folds_that_are_too_short_are_refused(words: dict) -> None:
     with pytest.raises(UsageError, match="folds must be longer than"):
-        plan(**words).windows([TAPE])
+        plan(**words).windows([leaning()])
 
 
 def test_recordings_without_a_message_are_refused() -> None:
@@ -137,8 +140,8 @@ def test_recordings_without_a_message_are_refused() -> None:
 
 
 def test_who_does_not_trade_scores_0_by_either_measure() -> None:
-    windows = plan().windows([TAPE])
-    part = Cutter(TAPE, CONFIG, windows.folds).tapes()[:1]
+    windows = plan().windows([leaning()])
+    part = Cutter(leaning(), CONFIG, windows.folds).tapes()[:1]
     never = BASE.having({"backtest.position_size_pct": 1e-9})
 
     for objective in ("net_return", "sharpe"):

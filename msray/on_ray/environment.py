@@ -14,11 +14,13 @@ _SWITCHES = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }
-"""Token mode, since Ray listens on all interfaces whatever it is told; HAProxy, since it takes a tenth of the time; no
-long wait where open sockets or a node end, since shards have been stopped before."""
+"""Token mode, since Ray listens on all interfaces whatever it is told; HAProxy, since it takes a tenth of the time;
+half a minute for a proxy to load, since one that takes longer than the usual 5 s is killed, and with it whoever waits
+for it; no long wait where open sockets or a node end, since shards have been stopped before."""
 _PROXY_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT")
 """Of each cluster's HAProxy; with Ray's defaults, two clusters on one machine would want the same."""
 

@@ -21,13 +21,19 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 RECORDING = "binance_2024-08-08_multi_venue"
-SPEED = 20
+SPEED = 12
+"""At which a busy machine keeps up: a live model that falls behind drops rows, and a replay does not."""
 CONFIG = """
 instruments: [{names}]
 endpoint: {endpoint}
 api: {{port: {port}}}
 detection: {{calibration: {{file: calibration.json}}}}
-predict: {{models: [small], interval_seconds: 0.5, signal_horizon: 5, signal_cooldown_seconds: 0}}
+predict:
+  models: [small]
+  interval_seconds: 0.5
+  signal_horizon: 5
+  signal_cooldown_seconds: 0
+  most_waiting_rows: 100000
 """
 
 

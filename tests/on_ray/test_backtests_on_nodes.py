@@ -16,7 +16,7 @@ import ray
 from ray.cluster_utils import Cluster
 from msray.backtest import SignalFollower
 from msray.on_ray import session
-from tests.on_ray.test_backtests import CELLS, SMALL, TAPE, make_stage, run_grid, run_on_ray
+from tests.on_ray.test_backtests import SMALL, cells, leaning, make_stage, run_grid, run_on_ray
 
 class Placed(SignalFollower):
     def __init__(self, config, folder):
@@ -27,9 +27,9 @@ cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_
 for _ in range(2):
     cluster.add_node(num_cpus=1)
 session.join(cluster.address)
-stage = make_stage([TAPE], CELLS)
-found = run_grid(stage, CELLS, partial(Placed, folder=Path(sys.argv[1])), run=run_on_ray, **SMALL)
-print(len(ray.nodes()), found == run_grid(stage, CELLS, SignalFollower))
+stage = make_stage([leaning()], cells())
+found = run_grid(stage, cells(), partial(Placed, folder=Path(sys.argv[1])), run=run_on_ray, **SMALL)
+print(len(ray.nodes()), found == run_grid(stage, cells(), SignalFollower))
 session.leave()
 cluster.shutdown()
 """

@@ -169,13 +169,13 @@ async def test_without_faults_one_snapshot_is_enough_and_every_book_is_right(ins
 @pytest.mark.parametrize(("instrument_id", "seed"), [(SYN, 1), (SPOT, 2), (COIN, 3)])
 async def test_under_faults_no_book_is_wrong_and_all_heal_once_they_stop(instrument_id: str, seed: int) -> None:
     plan = FaultPlan.parse(FAULTS + ",slow_s=0.05,until_s=80")
-    source = SyntheticSource([instrument_id], seed, seconds=140)
+    source = SyntheticSource([instrument_id], seed, seconds=200)
     async with simulating(source, speed=90.0, seed=seed, faults=plan) as simulator:
         reader = Reader(simulator, instrument_id)
         await play_to(simulator, reader)
         counts = simulator.faults.counts
 
-    right = truth(SyntheticSource([instrument_id], seed, seconds=140))
+    right = truth(SyntheticSource([instrument_id], seed, seconds=200))
     wrong = [update_id for update_id, book in reader.books.items() if right[update_id] != book]
     assert wrong == []
     assert reader.is_synced_at_end

@@ -76,7 +76,7 @@ def live(  # noqa: PLR0913 (a flag each)
         session.join(address or head.start_head(settings.state_dir).address)
         start_live(plan)
         end.callback(running.stop_live, ends_cluster=starts_head)
-        view = running.wait_until_synced()
+        view = running.wait_until_synced(is_over=lambda: until_end and _has_ended(plan.endpoint))
         out.note(f"{len(view.instruments)} books synced; msray status --watch, msray down")
         if plan.api is not None:
             out.note(f"API: http://{plan.api.host}:{plan.api.port}/api/v1/signals")
@@ -239,15 +239,19 @@ def _stay(endpoint: str | None, *, until_end: bool, seconds: float | None) -> No
     """Until the time is over, or until the simulator at the endpoint says that it has sent everything, or is gone."""
     deadline = None if seconds is None else time.monotonic() + seconds
     while deadline is None or time.monotonic() < deadline:
-        if until_end and endpoint is not None:
-            try:
-                if is_over(endpoint):
-                    return
-            except UsageError:  # no simulator
-                pass
-            except UnavailableError:  # it is gone
-                return
+        if until_end and _has_ended(endpoint):
+            return
         time.sleep(LOOK_S)
+
+
+def _has_ended(endpoint: str | None) -> bool:
+    """Whether the simulator at an endpoint has sent everything, or is gone; what is none has no end."""
+    try:
+        return endpoint is not None and is_over(endpoint)
+    except UsageError:
+        return False
+    except UnavailableError:
+        return True
 
 
 def is_over(endpoint: str) -> bool:

@@ -91,7 +91,7 @@ def _detect(plan: "LivePlan", endpoint: str, address: str | None) -> None:
     with _cluster(address) as is_ours:
         live.start_live(plan)
         try:
-            running.wait_until_synced()
+            running.wait_until_synced(is_over=lambda: is_over(endpoint))
             while not is_over(endpoint):
                 time.sleep(LOOK_S)
         finally:

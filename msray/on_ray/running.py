@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -37,8 +38,15 @@ def supervised() -> dict[str, dict[str, Any]]:
     return status
 
 
-def wait_until_synced(timeout_s: float = SYNC_S) -> BoardView:
+def wait_until_synced(timeout_s: float = SYNC_S, *, is_over: Callable[[], bool] = lambda: False) -> BoardView:
     """Wait until every book is synced, but for those of halted symbols.
+
+    Parameters
+    ----------
+    timeout_s
+        For so long at most.
+    is_over
+        Whether nothing more will come: a short recording may have been played before anybody looked.
 
     Raises
     ------
@@ -49,7 +57,7 @@ def wait_until_synced(timeout_s: float = SYNC_S) -> BoardView:
     while True:
         view, shards = look(), supervised()
         waiting = [one.instrument for one in view.instruments if one.state not in ("synced", "halted")]
-        if not waiting and {shard.shard for shard in view.shards} >= shards.keys():
+        if (not waiting and {shard.shard for shard in view.shards} >= shards.keys()) or is_over():
             return view
         if time.monotonic() > deadline:
             problems = [one["problem"] for one in shards.values() if one["problem"]]

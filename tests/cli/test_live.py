@@ -88,3 +88,17 @@ def test_what_was_sent_last_is_waited_for_unless_the_books_stand_still(
     live._take_all({"a:B": 9, "of:NOBODY": 7})
 
     assert looks is None or len(list(left)) == len(ids) - looks
+
+
+def test_books_that_were_played_through_before_anybody_looked_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from msray.on_ray import running
+
+    played = SimpleNamespace(instruments=[SimpleNamespace(instrument="a:B", state="waiting")], shards=[])
+    monkeypatch.setattr(running, "look", lambda: played)
+    monkeypatch.setattr(running, "supervised", dict)
+
+    assert running.wait_until_synced(is_over=lambda: True) is played
+    with pytest.raises(UnavailableError, match="books must be synced within 0 s, waiting for a:B"):
+        running.wait_until_synced(0.0)

@@ -1,5 +1,6 @@
 """Scripted orders on a recorded chain, and their way through our simulated venue and through a whole backtest."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from book_peers import loaded
 from chains import Chain
 from numpy.typing import NDArray
 
-from msray.backtest.compiled import Act, CompiledStrategy, Why, decision
+from msray.backtest.compiled import Act, CompiledStrategy, Decide, Why, decision
 from msray.backtest.config import MS, BacktestConfig, LatencyConfig, QueueConfig, RiskConfig
 from msray.backtest.engine import BacktestingEngine
 from msray.backtest.exchange import Reports, SimulatedVenue
@@ -196,7 +197,6 @@ class Scripted(Strategy):
         self._sent[number], self.numbers[placed] = placed, number
 
 
-@decision
 def _send_next(told: Any, values: Any, words: Any, reals: Any, asks: Any) -> int:
     """Send the script's next row at its time; ``words``: how many were sent, then the rows."""
     sent, count = words[0], 0
@@ -217,6 +217,11 @@ def _send_next(told: Any, values: Any, words: Any, reals: Any, asks: Any) -> int
     return count
 
 
+@functools.cache
+def _compiled() -> Decide:
+    return decision(_send_next)
+
+
 class CompiledScript(CompiledStrategy):
     """The same as :class:`Scripted`, but compiled.
 
@@ -227,7 +232,7 @@ class CompiledScript(CompiledStrategy):
     """
 
     def __init__(self, orders: Rows) -> None:
-        super().__init__(_send_next, words=np.concatenate([[0], orders.ravel()]))
+        super().__init__(_compiled(), words=np.concatenate([[0], orders.ravel()]))
         placed = orders[orders[:, IS_CANCEL] == 0, ORDER_ID]
         self.numbers = dict(enumerate(placed.tolist(), 1))
 

@@ -2,9 +2,9 @@
 
 numba's own cache asks only whether the *file of the cached function* has changed. A kernel that calls a kernel of
 another file would go on running the other one's old machine code. So the cache folder carries a digest of the source
-of every kernel in the package, and of ``msray.market``, whose numbers most of them are compiled with: change one, and
-all are compiled anew. That digest, and not where the package lies, decides: a Ray job, whose working copy is another
-folder each time, runs what was compiled before it.
+of every kernel in the package, of this file, and of ``msray.market``, whose numbers most of them are compiled with:
+change one, and all are compiled anew. That digest, and not where the package lies, decides: a Ray job, whose working
+copy is another folder each time, runs what was compiled before it.
 
 ``NUMBA_CACHE_DIR`` moves the cache (a Ray node's shared folder, say); the default is ``~/.cache/msray``.
 """
@@ -37,7 +37,8 @@ def cache_folder(kind: str, *more: Path) -> Path:
         Files that it depends on beside the kernels: where one of them changes, nothing of before is found.
     """
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for path in sorted([*PACKAGE.rglob("kernels*.py"), *PACKAGE.glob("market/*.py"), *more]):
+    ours = [Path(__file__).resolve(), *PACKAGE.rglob("kernels*.py"), *PACKAGE.glob("market/*.py")]
+    for path in sorted([*ours, *more]):
         digest.update(path.read_bytes())
     root = Path(os.environ.get("NUMBA_CACHE_DIR") or Path.home() / ".cache" / "msray")
     folder = root / f"{kind}-{digest.hexdigest()[:16]}"
@@ -86,7 +87,10 @@ def kernel(function: F) -> F:
 
 
 def _whatever_the_constants(compiled: Any) -> Any:
-    """Left to itself, numba compiles a kernel anew for each constant that another one calls it with."""
+    """Left to itself, numba compiles a kernel anew for each constant that another one calls it with.
+
+    So a kernel must not call itself with one: numba would look for that call under its constants, and never find it.
+    """
     as_called = compiled.get_call_template
 
     def get_call_template(args: Sequence[Any], kws: Mapping[str, Any]) -> Any:

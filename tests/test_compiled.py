@@ -55,7 +55,12 @@ def test_another_copy_of_the_package_runs_what_was_compiled_before(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("file", "text"), [("kernels.py", KERNELS.replace("2 *", "3 *")), ("market/__init__.py", "TICK = 2")]
+    ("file", "text"),
+    [
+        ("kernels.py", KERNELS.replace("2 *", "3 *")),
+        ("market/__init__.py", "TICK = 2"),
+        ("compiled.py", Path(msray.compiled.__file__).read_text() + "# otherwise"),
+    ],
 )
 def test_another_source_is_compiled_anew(tmp_path: Path, file: str, text: str) -> None:
     hits_and_misses(copied(tmp_path / "one"))

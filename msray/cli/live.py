@@ -77,7 +77,8 @@ def live(  # noqa: PLR0913 (a flag each)
         start_live(plan)
         end.callback(running.stop_live, ends_cluster=starts_head)
         view = running.wait_until_synced(is_over=lambda: until_end and _has_ended(plan.endpoint))
-        out.note(f"{len(view.instruments)} books synced; msray status --watch, msray down")
+        synced = sum(one.state == "synced" for one in view.instruments)
+        out.note(f"{synced} books synced; msray status --watch, msray down")
         if plan.api is not None:
             out.note(f"API: http://{plan.api.host}:{plan.api.port}/api/v1/signals")
         if stays:
@@ -280,7 +281,7 @@ def _take_all(sent: Mapping[str, int]) -> None:
     while time.monotonic() - moved_s < _STANDS_STILL_S:
         with contextlib.suppress(UnavailableError):  # the board is being started again
             now = {one.instrument: one.update_id for one in running.look().instruments}
-            if all(seen >= sent.get(name, 0) for name, seen in now.items()):
+            if now and all(seen >= sent.get(name, 0) for name, seen in now.items()):
                 return
             if now != before:
                 moved_s, before = time.monotonic(), now

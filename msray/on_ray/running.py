@@ -39,14 +39,15 @@ def supervised() -> dict[str, dict[str, Any]]:
 
 
 def wait_until_synced(timeout_s: float = SYNC_S, *, is_over: Callable[[], bool] = lambda: False) -> BoardView:
-    """Wait until every book is synced, but for those of halted symbols.
+    """Wait until every book is synced, but for those of halted symbols, or until nothing more will come.
 
     Parameters
     ----------
     timeout_s
         For so long at most.
     is_over
-        Whether nothing more will come: a short recording may have been played before anybody looked.
+        Asked once every shard has reported: a short recording may have been played before anybody looked. What it
+        raises is raised.
 
     Raises
     ------
@@ -57,7 +58,8 @@ def wait_until_synced(timeout_s: float = SYNC_S, *, is_over: Callable[[], bool] 
     while True:
         view, shards = look(), supervised()
         waiting = [one.instrument for one in view.instruments if one.state not in ("synced", "halted")]
-        if (not waiting and {shard.shard for shard in view.shards} >= shards.keys()) or is_over():
+        have_told = {shard.shard for shard in view.shards} >= shards.keys()
+        if have_told and (not waiting or is_over()):
             return view
         if time.monotonic() > deadline:
             problems = [one["problem"] for one in shards.values() if one["problem"]]

@@ -54,6 +54,11 @@ def leaning_market(seed: int, *, follows: bool, episodes: int = 40) -> Tape:
     return _tape(records(*messages))
 
 
+def leaning() -> Tape:
+    """300 s that are quiet, then 600 s in which the price follows what the book leans to for 15 s."""
+    return leaning_market(7, follows=True, episodes=12)
+
+
 def _side(mid: int, sign: int, sizes) -> dict[int, int]:
     return {int(mid + sign * (level + 1)): int(size) for level, size in enumerate(sizes)}
 

@@ -14,18 +14,14 @@ from msray.backtest.latency_log import MOST_DELAY_NS, LatencyLog
 from msray.backtest.lookahead import check_lookahead
 from msray.backtest.run import backtest
 from msray.errors import UsageError
-from tests.backtest.planted import INSTRUMENT, leaning_market
+from tests.backtest.planted import INSTRUMENT, leaning
 
 EXITS = {"profit_target_pct": 0.002, "stop_loss_pct": 0.0015, "max_holding_seconds": 15.0}
 
 
-def played():
-    return leaning_market(7, follows=True, episodes=12)
-
-
 def made(seed=1, span=None):
     rng = np.random.default_rng(seed)
-    sent_ns = np.sort(rng.integers(*(span or span_of([played()])), 200))
+    sent_ns = np.sort(rng.integers(*(span or span_of([leaning()])), 200))
     return LatencyLog(sent_ns, rng.integers(0, SECOND, 200), rng.integers(0, SECOND, 200))
 
 
@@ -67,10 +63,10 @@ def test_it_stays_what_it_is_in_a_configuration_that_is_written_down_and_read():
 
 
 def test_later_orders_of_a_backtest_take_what_was_measured_then():
-    begin, end = span_of([played()])
+    begin, end = span_of([leaning()])
     slow_end = LatencyLog([begin, (begin + end) // 2, end], [0, 0, MOST_DELAY_NS], [0, 0, MOST_DELAY_NS])
 
-    found = BacktestingEngine(config(slow_end), SignalFollower(config(slow_end))).run([played()])
+    found = BacktestingEngine(config(slow_end), SignalFollower(config(slow_end))).run([leaning()])
 
     waits = [fill.local_ns - fill.exchange_ns for fill in found.fills]
     assert waits[0] == 0
@@ -81,26 +77,26 @@ def test_a_cell_of_a_grid_has_a_key_of_its_own_and_gives_what_a_backtest_gives()
     cells = make_cells([config(made(1)), config(made(2))], [[INSTRUMENT.id]])
     results = []
 
-    run_serially(make_stage([played()], cells), [cells], SignalFollower, results.extend)
+    run_serially(make_stage([leaning()], cells), [cells], SignalFollower, results.extend)
 
-    expected = [BacktestingEngine(cell.config, SignalFollower(cell.config)).run([played()]) for cell in cells]
+    expected = [BacktestingEngine(cell.config, SignalFollower(cell.config)).run([leaning()]) for cell in cells]
     assert [one.final_equity for one in results] == [one.final_equity for one in expected]
     assert results[0].final_equity != results[1].final_equity
 
 
 def test_a_log_of_another_time_is_refused_before_anything_is_run():
-    begin, end = span_of([played()])
+    begin, end = span_of([leaning()])
     late = config(made(span=(end + SECOND, end + 10 * SECOND)))
 
     with pytest.raises(UsageError, match="must be of the time that is played"):
-        backtest([played()], late)
+        backtest([leaning()], late)
     with pytest.raises(UsageError, match="must be of the time that is played"):
-        make_stage([played()], make_cells([late], [[INSTRUMENT.id]], cut_time(begin, end, 3)))
+        make_stage([leaning()], make_cells([late], [[INSTRUMENT.id]], cut_time(begin, end, 3)))
 
 
 def test_the_same_market_at_another_date_has_the_same_latencies():
     report = check_lookahead(
-        [played()], config(made()), read_until=lambda _: [played()], cuts_ns=[], strategy=SignalFollower
+        [leaning()], config(made()), read_until=lambda _: [leaning()], cuts_ns=[], strategy=SignalFollower
     )
 
     assert report.differences == ()

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from msray.cli import live
-from msray.errors import UnavailableError
+from msray.errors import UnavailableError, UsageError
 from msray.on_ray.environment import free_port
 from tests.cli.conftest import Msray
 
@@ -90,15 +90,10 @@ def test_what_was_sent_last_is_waited_for_unless_the_books_stand_still(
     assert looks is None or len(list(left)) == len(ids) - looks
 
 
-def test_books_that_were_played_through_before_anybody_looked_are_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from msray.on_ray import running
+def test_a_simulator_that_is_gone_has_ended_and_what_is_none_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_over(endpoint: str) -> bool:
+        raise {"gone": UnavailableError, "none": UsageError}[endpoint](endpoint)
 
-    played = SimpleNamespace(instruments=[SimpleNamespace(instrument="a:B", state="waiting")], shards=[])
-    monkeypatch.setattr(running, "look", lambda: played)
-    monkeypatch.setattr(running, "supervised", dict)
+    monkeypatch.setattr(live, "is_over", is_over)
 
-    assert running.wait_until_synced(is_over=lambda: True) is played
-    with pytest.raises(UnavailableError, match="books must be synced within 0 s, waiting for a:B"):
-        running.wait_until_synced(0.0)
+    assert [live._has_ended(endpoint) for endpoint in ("gone", "none", None)] == [True, False, False]

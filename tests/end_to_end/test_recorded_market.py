@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 RECORDING = "binance_2024-08-08_multi_venue"
 SPEED = 12
-"""At which a busy machine keeps up: a live model that falls behind drops rows, and a replay does not."""
+"""At which a busy machine keeps up. A live model that falls behind drops rows, and a replay does not: so more of them
+may wait here, and they must not be so many at the end that the shard does not wait for them."""
 CONFIG = """
 instruments: [{names}]
 endpoint: {endpoint}

@@ -17,7 +17,7 @@ INSTRUMENTS = (BTC, ETH)
 
 
 @functools.cache
-def events() -> list[LogEvent]:
+def market() -> list[LogEvent]:
     """24 seconds, with a gap."""
     return list(one_by_one(market_events(INSTRUMENTS, seconds=24, lost=(17,), seed=3)))
 

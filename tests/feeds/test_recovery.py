@@ -14,7 +14,7 @@ from msray.feeds.replay import LogReplay, drive
 from msray.market import UNCALIBRATED
 from msray.prediction import DetectionConfig, Pipeline
 from tests.feeds.clocks import SECOND, ManualClock
-from tests.feeds.runs import INSTRUMENTS, Run, events, live
+from tests.feeds.runs import INSTRUMENTS, Run, live, market
 from tests.prediction.made import BTC, CALIBRATED, ETH, NEVER_CALIBRATED, START_NS, OnceSolver
 
 
@@ -39,7 +39,7 @@ def solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]:
     """A run that calibrated itself in the middle, in one segment."""
     folder = tmp_path_factory.mktemp("killed")
-    run = live(folder, events())
+    run = live(folder, market())
     ids = run.signals()
     assert len(ids) >= 8
     assert len(set(ids)) == len(ids)
@@ -86,7 +86,7 @@ def test_a_log_cut_in_its_header_is_nobodys(killed: tuple[Path, Run], tmp_path: 
 
 
 def test_a_log_cut_in_a_later_segment_gives_what_was_found_until_there(tmp_path: Path) -> None:
-    run = live(tmp_path, events(), segment_bytes=150_000)
+    run = live(tmp_path, market(), segment_bytes=150_000)
     paths = segment.segment_paths(tmp_path)
     assert len(paths) >= 4
     assert sorted(again(paths)) == sorted(run.signals())
@@ -99,7 +99,7 @@ def test_a_log_cut_in_a_later_segment_gives_what_was_found_until_there(tmp_path:
 
 
 def test_a_run_whose_beginning_is_gone_is_left_out_and_says_why_if_asked(tmp_path: Path) -> None:
-    live(tmp_path, events(), segment_bytes=150_000)
+    live(tmp_path, market(), segment_bytes=150_000)
     first, *rest = segment.segment_paths(tmp_path)
 
     first.unlink()
@@ -111,7 +111,7 @@ def test_a_run_whose_beginning_is_gone_is_left_out_and_says_why_if_asked(tmp_pat
 
 def test_what_lies_behind_a_missing_segment_is_left_out(tmp_path: Path) -> None:
     """Its fold would be another one, with signals that nobody found."""
-    run = live(tmp_path, events(), segment_bytes=150_000)
+    run = live(tmp_path, market(), segment_bytes=150_000)
     paths = segment.segment_paths(tmp_path)
 
     paths[2].unlink()
@@ -121,8 +121,8 @@ def test_what_lies_behind_a_missing_segment_is_left_out(tmp_path: Path) -> None:
 
 
 def test_two_runs_in_one_folder_are_found_again_each_by_itself(tmp_path: Path) -> None:
-    one = live(tmp_path, events())
-    other = live(tmp_path, events(), now_ns=START_NS + 3600 * SECOND, calibrations=list(one.calibrations.values()))
+    one = live(tmp_path, market())
+    other = live(tmp_path, market(), now_ns=START_NS + 3600 * SECOND, calibrations=list(one.calibrations.values()))
 
     found = unsettled(tmp_path)
 
@@ -139,41 +139,41 @@ def test_a_replay_of_all_runs_gives_what_each_gave_wherever_one_was_killed(
     tmp_path: Path, share: float, is_known: bool
 ) -> None:
     """A calibration may have been kept long before it was in force, or be in force and not yet kept."""
-    calibrations = list(live(tmp_path / "whole", events()).calibrations.values())
-    one = live(tmp_path / "log", events()[: round(share * len(events()))])
+    calibrations = list(live(tmp_path / "whole", market()).calibrations.values())
+    one = live(tmp_path / "log", market()[: round(share * len(market()))])
     later = START_NS + 3600 * SECOND
-    other = live(tmp_path / "log", events(), now_ns=later, calibrations=calibrations if is_known else ())
+    other = live(tmp_path / "log", market(), now_ns=later, calibrations=calibrations if is_known else ())
 
     assert sorted(replayed(tmp_path / "log")) == sorted(one.signals() + other.signals())
 
 
 def test_a_run_that_looked_for_something_else_is_replayed_as_it_was(tmp_path: Path) -> None:
-    one = live(tmp_path, events())
-    other = live(tmp_path, events(), now_ns=START_NS + 3600 * SECOND, words=NEVER_CALIBRATED)
+    one = live(tmp_path, market())
+    other = live(tmp_path, market(), now_ns=START_NS + 3600 * SECOND, words=NEVER_CALIBRATED)
 
     assert sorted(replayed(tmp_path)) == sorted(one.signals() + other.signals())
 
 
 def test_with_words_of_ones_own_all_runs_are_folded_with_them(tmp_path: Path) -> None:
-    one = live(tmp_path / "log", events())
-    live(tmp_path / "log", events(), now_ns=START_NS + 3600 * SECOND, words=NEVER_CALIBRATED)
+    one = live(tmp_path / "log", market())
+    live(tmp_path / "log", market(), now_ns=START_NS + 3600 * SECOND, words=NEVER_CALIBRATED)
     log = LogReplay(RawLog([tmp_path / "log"]))
     pipeline = Pipeline(log.instruments, CALIBRATED, calibrations=one.calibrations)
 
     signals = drive(log, pipeline).signals
 
-    known = live(tmp_path / "known", events(), calibrations=list(one.calibrations.values()))
+    known = live(tmp_path / "known", market(), calibrations=list(one.calibrations.values()))
     assert sorted(s.signal_id for s in signals) == sorted(2 * known.signals())
 
 
 def test_counts_of_a_replay_go_on_from_run_to_run(tmp_path: Path) -> None:
-    live(tmp_path, events())
+    live(tmp_path, market())
     once = LogReplay(RawLog([tmp_path]))
     machine = Pipeline(once.instruments, CALIBRATED, solver=OnceSolver())
     drive(once, machine)
     first = machine.lanes[BTC.id].quality(), machine.lanes[BTC.id].engine.counts
 
-    live(tmp_path, events(), now_ns=START_NS + 3600 * SECOND)
+    live(tmp_path, market(), now_ns=START_NS + 3600 * SECOND)
     twice = LogReplay(RawLog([tmp_path]))
     machine = Pipeline(twice.instruments, CALIBRATED, solver=OnceSolver())
     drive(twice, machine)
@@ -187,8 +187,8 @@ def test_counts_of_a_replay_go_on_from_run_to_run(tmp_path: Path) -> None:
 
 
 def test_a_settled_run_is_done_with(killed: tuple[Path, Run], tmp_path: Path) -> None:
-    one = live(tmp_path, events()[:50])
-    other = live(tmp_path, events()[:50], now_ns=START_NS + SECOND)
+    one = live(tmp_path, market()[:50])
+    other = live(tmp_path, market()[:50], now_ns=START_NS + SECOND)
 
     settle(tmp_path, one.session)
     settle(tmp_path, one.session)
@@ -199,7 +199,7 @@ def test_a_settled_run_is_done_with(killed: tuple[Path, Run], tmp_path: Path) ->
 
 
 def test_the_mark_of_a_run_goes_when_its_segments_have_gone(tmp_path: Path) -> None:
-    run = live(tmp_path, events()[:50])
+    run = live(tmp_path, market()[:50])
     settle(tmp_path, run.session)
     assert (tmp_path / f"{run.session}{MARK}").exists()
 
@@ -211,7 +211,7 @@ def test_the_mark_of_a_run_goes_when_its_segments_have_gone(tmp_path: Path) -> N
 
 
 def test_files_of_others_are_let_be(tmp_path: Path) -> None:
-    run = live(tmp_path, events()[:50])
+    run = live(tmp_path, market()[:50])
     for name in (f"notes{MARK}", f"²{MARK}", "9.msraylog", "readme.txt", f"{segment.SUFFIX}"):
         (tmp_path / name).write_text("not ours")
 

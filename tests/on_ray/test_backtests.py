@@ -17,7 +17,6 @@ from msray.backtest import (
     Cell,
     CellResult,
     SignalFollower,
-    Tape,
     backtest,
     cut_time,
     make_cells,
@@ -29,7 +28,7 @@ from msray.backtest.latency_log import LatencyLog
 from msray.errors import UnavailableError, UsageError
 from msray.on_ray.backtests import run_all_on_ray, run_on_ray
 from msray.store.grid_log import run_grid
-from tests.backtest.planted import INSTRUMENT, leaning_market
+from tests.backtest.planted import INSTRUMENT, leaning
 from tests.end_to_end.running import environment
 from tests.feeds.clocks import ManualClock
 from tests.on_ray.tried import Noted, Telling, made
@@ -48,10 +47,6 @@ class TickingClock(ManualClock):
 
 SMALL = {"least_s": 0.2, "clock": TickingClock()}
 """Five pilots, then groups of four."""
-
-
-def leaning() -> Tape:
-    return leaning_market(7, follows=True, episodes=12)
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from msray.simulator.synthetic import SyntheticSource
 from msray.store.ledger_records import LeaseLostError
 from msray.store.ledger_store import LedgerStore
 from tests.feeds.clocks import ManualClock
-from tests.feeds.runs import events, live
+from tests.feeds.runs import live, market
 from tests.on_ray.shards import Ledger, Running, running
 from tests.prediction.made import CALIBRATED, NEVER_CALIBRATED
 
@@ -80,7 +80,7 @@ async def test_signals_of_instruments_that_others_have_today_are_found_again_too
     endpoint: str, ledger: Ledger, tmp_path: Path
 ) -> None:
     folder = tmp_path / "shard-0"
-    runs = [live(folder, events()), live(folder, events(), now_ns=1_767_300_000_000_000_000)]
+    runs = [live(folder, market()), live(folder, market(), now_ns=1_767_300_000_000_000_000)]
 
     async with running(plan(endpoint, tmp_path), ledger) as one:
         await one.until(lambda: len(unsettled(folder)) == 1)
@@ -94,7 +94,7 @@ async def test_signals_of_instruments_that_others_have_today_are_found_again_too
 async def test_finding_again_waits_for_a_ledger_that_is_not_there(
     endpoint: str, ledger: Ledger, tmp_path: Path
 ) -> None:
-    run = live(tmp_path / "shard-0", events())
+    run = live(tmp_path / "shard-0", market())
     ledger.failures = 2
 
     async with running(plan(endpoint, tmp_path), ledger) as one:
@@ -110,7 +110,7 @@ async def test_a_run_that_cannot_be_gone_through_is_told_and_not_settled(
     folder = tmp_path / "shard-0"
     RawLogWriter(folder, [TODAY], ManualClock(), metadata={"detection": {"later_version": 1}}).close()
     (session,) = unsettled(folder)
-    run = live(folder, events(), now_ns=1_767_300_000_000_000_000)
+    run = live(folder, market(), now_ns=1_767_300_000_000_000_000)
 
     async with running(plan(endpoint, tmp_path), ledger) as one:
         await one.until(lambda: bool(problems(one)) and run.session not in unsettled(folder))
@@ -124,7 +124,7 @@ async def test_a_run_that_cannot_be_gone_through_is_told_and_not_settled(
 
 async def test_a_calibration_for_other_words_is_let_be(endpoint: str, ledger: Ledger, tmp_path: Path) -> None:
     words = CALIBRATED.model_copy(update={"arl0": 21.0})
-    calibration = next(iter(live(tmp_path / "elsewhere", events(), words=words).calibrations.values()))
+    calibration = next(iter(live(tmp_path / "elsewhere", market(), words=words).calibrations.values()))
     other = replace(calibration, instrument=TODAY.id)
     ledger.keep_calibration(other)
 

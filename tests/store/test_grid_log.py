@@ -14,7 +14,6 @@ from msray.backtest import (
     Cell,
     CellResult,
     SignalFollower,
-    Tape,
     cut_time,
     make_cells,
     make_stage,
@@ -23,7 +22,7 @@ from msray.backtest import (
 )
 from msray.errors import CorruptLogError, UnavailableError, UsageError
 from msray.store.grid_log import GridLog, run_grid
-from tests.backtest.planted import INSTRUMENT, leaning_market
+from tests.backtest.planted import INSTRUMENT, leaning
 from tests.feeds.clocks import ManualClock
 
 ONE = CellResult(key="a" * 32, net_return=0.1 + 0.2, final_equity=1e4 / 3, orders=2, returns=(0.1, -0.0, 1e-300))
@@ -126,10 +125,6 @@ class TickingClock(ManualClock):
 
 SMALL = {"least_s": 0.2, "clock": TickingClock()}
 """Five pilots, then groups of four."""
-
-
-def leaning() -> Tape:
-    return leaning_market(7, follows=True, episodes=12)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from msray.backtest import BacktestConfig, MakeStrategy, SignalFollower, Tape
+from msray.backtest import BacktestConfig, MakeStrategy, SignalFollower
 from msray.backtest.market_maker import MarketMaker
 from msray.backtest.run import run_one
 from msray.backtest.variants import BINS
@@ -13,15 +13,11 @@ from msray.errors import UsageError
 from msray.tuning import Assumed, Axis, Backtests, Cutter, Plan, TuneConfig, cut_before, detect, make_windows
 from msray.tuning.windows import known_times
 from tests.backtest.made import depth, gap, records, regrid, snapshot, tape
-from tests.backtest.planted import WORDS, leaning_market
+from tests.backtest.planted import WORDS, leaning
 
 SECOND = 1_000_000_000
 CONFIG = BacktestConfig(profit_target_pct=0.002, stop_loss_pct=0.0015, max_holding_seconds=12.0, fee_rate=0.0)
 BASE = Assumed(backtest=CONFIG, detection=WORDS)
-
-
-def leaning() -> Tape:
-    return leaning_market(7, follows=True, episodes=12)
 
 
 def plan(make: MakeStrategy = SignalFollower, **words: object) -> Plan:

@@ -5,8 +5,8 @@ trap 'exit 130' INT # what ends of it in between is not gone on from
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 venv=$root/.venv
-# Parts of others' packages of which next to nothing is loaded; by size three tenths of all, with their tests.
-HARDLY_LOADED='.*/(tests|rllib|_inductor)|networkx|mypyc?'
+# Parts of others' packages of which next to nothing is loaded; by size nearly half of all, with their tests.
+HARDLY_LOADED='.*/(tests|rllib|_inductor|_dynamo|lexers)|networkx|mypyc?|sympy|mpmath|torch/testing|pip|setuptools'
 
 usage() {
   cat <<'USAGE'

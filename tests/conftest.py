@@ -131,5 +131,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded now stays to the end: not to look through it for garbage again and again saves a fiftieth."""
+    """What is loaded now stays to the end: not to look through it for garbage again and again saves a fiftieth.
+
+    Loaded, not computed: a kernel that runs as a file of tests is read is compiled by each process that reads it.
+    """
     gc.freeze()

@@ -73,23 +73,57 @@ pip_install() {
     -c "$root/constraints.txt" "$@"
 }
 
+# In a fifth of pip's time. uv does not read pip's settings: it is told those that it knows by another name, the sections
+# in the order in which one overrides the other; where there are more, it fails, and pip does it.
+uv_install() (
+  settings=$("$venv/bin/python" -m pip config list) || exit 1
+  for section in global install :env:; do
+    while IFS='=' read -r name value; do
+      value=${value#\'} value=${value%\'}
+      read -ra words <<<"${value//\\n/ }" # a list may be a line each
+      value=${words[*]-}
+      case ${name#"$section".} in
+        "$name") ;; # of another section
+        index-url) export UV_DEFAULT_INDEX=$value ;;
+        extra-index-url) export UV_INDEX=$value UV_INDEX_STRATEGY=unsafe-best-match ;; # the best of all, as pip does
+        find-links) export UV_FIND_LINKS=${value// /,} ;;
+        cert) export SSL_CERT_FILE=$value ;;
+        trusted-host) export UV_INSECURE_HOST=$value ;;
+        timeout | default-timeout) export UV_HTTP_TIMEOUT=$value ;;
+        cache-dir | compile | config-file | disable-pip-version-check | log | no-cache-dir | no-color | no-compile | \
+          no-input | prefer-binary | progress-bar | quiet | retries | root-user-action | verbose) ;;
+        *) exit 1 ;;
+      esac
+    done <<<"$settings"
+  done
+  exec "$venv/bin/python" -m uv pip install --quiet --system-certs --python "$venv/bin/python" \
+    -c "$root/constraints.txt" "$@"
+)
+
 set_up() {
   if is_installed "$1" || is_installed learn || is_installed test; then return; fi
-  local python extras
+  local python extras installing=$venv/.installing # who does so; empty once all is there
   extras=$(extras_of "$1")
-  # Without a pip where its replacement was interrupted.
-  if ! is_new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+  if [ -s "$installing" ] && kill -0 "$(cat "$installing")" 2>/dev/null; then
+    die "process $(cat "$installing") is installing into $venv: wait for it (where it is another's: rm $installing)"
+  fi
+  # Half a package that was interrupted looks installed to uv; and a pip may be missing.
+  if [ -s "$installing" ] || ! is_new_enough "$venv/bin/python" ||
+    ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
     "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
   fi
+  echo $$ >"$installing"
   say "installing msray[$extras] into $venv (once; a minute or two)"
-  # The pip that comes with a Python may be years old and takes half as long again; where there is no other, it will do.
-  pip_install pip >/dev/null 2>&1 || true
-  pip_install -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
-  # pip compiles file by file, on one core. Left out is what hardly anything here loads, and, as pip does, what is not
-  # Python of today.
+  # Without a uv, pip does all; best one of today: that of a Python may be years old and takes half as long again.
+  if ! { pip_install --only-binary uv uv && uv_install -e "${root}[$extras]"; } >/dev/null 2>&1; then
+    pip_install pip >/dev/null 2>&1 || true
+    pip_install -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
+  fi
+  # On all cores. Left out is what hardly anything here loads, and, as pip does, what is not Python of today.
   "$venv/bin/python" -m compileall -qq -j 0 -x "site-packages/($HARDLY_LOADED)/" "$venv/lib" "$root/msray" || true
   stamp_of "$1" >"$venv/.stamp-$1"
+  : >"$installing"
 }
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }

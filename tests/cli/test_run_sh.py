@@ -16,10 +16,14 @@ STAND_IN = """\
 case "$*" in
   *version_info*) exit {is_old} ;;
   *ensurepip*) exit {lacks_venv} ;;
-  "-m venv"*) mkdir -p "$4/bin"; for p in python msray; do cp "$0" "$4/bin/$p"; done; echo >>"$4/made" ;;
+  "-m venv"*) mkdir -p "$4/bin"; for p in python msray; do cp "$0" "$4/bin/$p"; done; echo >>"$4/made"
+    : >"$4/.installing" ;;
   "-m compileall"*) ;;
   "-m pip --version") exit "${{NO_PIP:-0}}" ;;
+  "-m pip config list") printf '%s' "${{PIP_SETTINGS-}}" ;;
   "-m pip"*" pip") exit 1 ;;
+  "-m pip"*" uv") exit "${{NO_UV:-0}}" ;;
+  "-m uv"*) echo "$*" >>"$CALLS"; env | grep -E '^(UV_[^E]|SSL)' >"$CALLS.told"; exit "${{UV_EXIT:-0}}" ;;
   "-m pip"*) echo "$*" >>"$CALLS"; exit "${{PIP_EXIT:-0}}" ;;
   *) echo "ran $(basename "$0") $* in $(pwd)" ;;
 esac
@@ -36,7 +40,7 @@ class Newcomer:
         for name in ("run.sh", "pyproject.toml", "constraints.txt"):
             shutil.copy(REPOSITORY / name, self.root)
         (self.root / "msray" / "cli" / "app.py").write_text('VERBS = {\n    "demo": Verb("a", "b"),\n}\n')
-        for name in ("bash", "cat", "cksum", "cp", "dirname", "grep", "basename", "mkdir", "sh"):
+        for name in ("bash", "cat", "cksum", "cp", "dirname", "env", "grep", "basename", "mkdir", "sh"):
             (self.bin / name).symlink_to(str(shutil.which(name)))
         self.add_python("python3", is_old=is_old, lacks_venv=lacks_venv)
 
@@ -52,6 +56,10 @@ class Newcomer:
     @property
     def installations(self) -> list[str]:
         return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+    @property
+    def told_uv(self) -> dict[str, str]:
+        return dict(line.split("=", 1) for line in Path(f"{self.calls}.told").read_text().splitlines())
 
 
 @pytest.fixture
@@ -159,18 +167,72 @@ def test_arguments_of_test_go_to_pytest(newcomer: Newcomer) -> None:
 
 
 def test_a_failed_installation_is_tried_again(newcomer: Newcomer) -> None:
-    done = newcomer.run("setup", PIP_EXIT="1")
+    done = newcomer.run("setup", UV_EXIT="1", PIP_EXIT="1")
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("run.sh: installation failed")
     assert newcomer.run("setup").returncode == 0
-    assert len(newcomer.installations) == 2
+    assert len(newcomer.installations) == 3
+
+
+def test_what_was_interrupted_is_begun_anew(newcomer: Newcomer) -> None:
+    newcomer.run("setup", UV_EXIT="1", PIP_EXIT="1")
+
+    assert newcomer.run("setup").returncode == 0
+    assert (newcomer.root / ".venv" / "made").read_text() == "\n\n"
+
+
+def test_what_is_installing_is_left_alone(newcomer: Newcomer) -> None:
+    (newcomer.root / ".venv").mkdir()
+    (newcomer.root / ".venv" / ".installing").write_text(f"{os.getpid()}\n")
+
+    done = newcomer.run("setup")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"run.sh: process {os.getpid()} is installing into ")
+    assert newcomer.installations == []
+
+
+@pytest.mark.parametrize("without", [{"NO_UV": "1"}, {"UV_EXIT": "1"}, {"PIP_SETTINGS": "global.proxy='http://p:1'\n"}])
+def test_pip_installs_where_uv_cannot(newcomer: Newcomer, without: dict[str, str]) -> None:
+    done = newcomer.run("setup", **without)
+
+    assert done.returncode == 0
+    assert newcomer.installations[-1].startswith("-m pip install")
+    assert newcomer.installations[-1].endswith(f"-e {newcomer.root}[ray,research]")
+
+
+def test_uv_is_told_what_pip_knows(newcomer: Newcomer) -> None:
+    """A variable overrides a section for one command, and that overrides the section for all, wherever they stand."""
+    newcomer.run(
+        "setup",
+        PIP_SETTINGS=r"""\
+:env:.cert='/etc/ca.crt'
+:env:.find-links='/b'
+download.proxy='concerns another command'
+global.cert='/overridden'
+global.disable-pip-version-check='1'
+global.extra-index-url='\nfile:///one\nfile:///two=2'
+global.index-url='overridden'
+install.index-url='https://me@mirror/simple'
+install.trusted-host='mirror'
+""",
+    )
+
+    assert newcomer.told_uv == {
+        "SSL_CERT_FILE": "/etc/ca.crt",
+        "UV_FIND_LINKS": "/b",
+        "UV_INDEX": "file:///one file:///two=2",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": "https://me@mirror/simple",
+        "UV_INSECURE_HOST": "mirror",
+    }
 
 
 def test_an_environment_without_a_pip_is_made_anew(newcomer: Newcomer) -> None:
-    newcomer.run("setup", PIP_EXIT="1")
+    newcomer.run("setup")
 
-    assert newcomer.run("setup", NO_PIP="1").returncode == 0
+    assert newcomer.run("test", NO_PIP="1").returncode == 0
     assert (newcomer.root / ".venv" / "made").read_text() == "\n\n"
 
 

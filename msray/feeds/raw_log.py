@@ -24,7 +24,7 @@ from msray.clock import Clock
 from msray.errors import UnavailableError, UsageError
 from msray.feeds import segment
 from msray.market import Instrument
-from msray.prediction import Arrived, LogEvent, ModelChanged, Replayed, Requested
+from msray.prediction import Arrived, Dropping, LogEvent, ModelChanged, Replayed, Requested
 from msray.venues import Frames
 
 _HOUR_NS = 3600 * 1_000_000_000
@@ -215,9 +215,10 @@ class RawLogWriter:
         elif isinstance(event, Requested):
             kind, venue, count = segment.REQUESTED, 0, 1
             hint, payload = self._numbers[event.instrument], [np.array([event.local_ns], np.int64).data]
-        elif isinstance(event, ModelChanged):
-            kind, venue, count, hint = segment.MODEL, 0, 1, -1
-            payload = [np.array([event.local_ns], np.int64).data, memoryview(msgspec.json.encode(event.model))]
+        elif isinstance(event, ModelChanged | Dropping):
+            kind, said = (segment.DROPPING, event) if isinstance(event, Dropping) else (segment.MODEL, event.model)
+            venue, count, hint = 0, 1, -1
+            payload = [np.array([event.local_ns], np.int64).data, memoryview(msgspec.json.encode(said))]
         else:
             numbers = [self._numbers[name] for name in event.instruments]
             kind, venue, count = segment.DISCONNECTED, 0, len(numbers)

@@ -19,7 +19,7 @@ from msray.errors import CorruptLogError, UsageError
 from msray.feeds import segment
 from msray.feeds.gather import MOST_BYTES, MOST_FRAMES
 from msray.market import Instrument
-from msray.prediction import Arrived, Began, Disconnected, LogEvent, ModelChanged, ModelName, Requested
+from msray.prediction import Arrived, Began, Disconnected, Dropping, LogEvent, ModelChanged, ModelName, Requested
 from msray.venues import SPARE_BYTES, Frames
 
 _MOST_TEXTS = 100
@@ -214,8 +214,8 @@ class _BlockReader:
             return None
         if kind == segment.ARRIVED:
             return self._arrived(payload, length, count, hint, venue)
-        if kind == segment.MODEL:
-            return self._model(payload, length)
+        if kind in (segment.MODEL, segment.DROPPING):
+            return self._of_model(payload, length, ModelName if kind == segment.MODEL else Dropping)
         words = payload[: length & ~7].view(np.int64)
         numbers = [hint] if kind == segment.REQUESTED else words[1:].tolist()
         if len(words) < 1 or len(numbers) != count or not all(0 <= number < len(self._ids) for number in numbers):
@@ -226,13 +226,15 @@ class _BlockReader:
             return Requested(ids[0], self.local_ns)
         return Disconnected(ids, self.local_ns) if kind == segment.DISCONNECTED else None
 
-    def _model(self, payload: NDArray[np.uint8], length: int) -> ModelChanged | None:
+    def _of_model(
+        self, payload: NDArray[np.uint8], length: int, kind: type[ModelName | Dropping]
+    ) -> ModelChanged | Dropping | None:
         try:
-            model = msgspec.json.decode(payload[8:length].tobytes(), type=ModelName)
+            said = msgspec.json.decode(payload[8:length].tobytes(), type=kind)
         except msgspec.MsgspecError:
             return None
         self.local_ns = int(payload[:8].view(np.int64)[0])
-        return ModelChanged(model, self.local_ns)
+        return ModelChanged(said, self.local_ns) if isinstance(said, ModelName) else said
 
     def _arrived(self, payload: NDArray[np.uint8], length: int, count: int, hint: int, venue: int) -> Arrived | None:
         table = 24 * count

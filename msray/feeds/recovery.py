@@ -22,7 +22,7 @@ from msray.prediction import (
     read_log_metadata,
 )
 
-MARK, SKIPPED = ".settled", ".skipped"
+MARK = ".settled"
 
 
 def unsettled(folder: Path) -> dict[int, list[Path]]:
@@ -41,25 +41,12 @@ def unsettled(folder: Path) -> dict[int, list[Path]]:
     for mark in folder.glob(f"*{MARK}"):
         if mark.stem.isdecimal() and sessions.pop(int(mark.stem), None) is None:
             mark.unlink(missing_ok=True)
-    for mark in folder.glob(f"*{SKIPPED}"):
-        if not mark.stem.isdecimal() or int(mark.stem) not in sessions:
-            mark.unlink(missing_ok=True)
     return sessions
 
 
 def settle(folder: Path, session: int) -> None:
     """Say that every signal of a run is stored."""
     (folder / f"{session}{MARK}").touch()
-
-
-def note_skipped(folder: Path, session: int) -> None:
-    """Say that models of a run have not seen all rows, so that they say other things of its log than they said."""
-    (folder / f"{session}{SKIPPED}").touch()
-
-
-def has_skipped(folder: Path, session: int) -> bool:
-    """Whether that was said of a run."""
-    return (folder / f"{session}{SKIPPED}").exists()
 
 
 def signals_again(

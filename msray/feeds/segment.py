@@ -9,6 +9,7 @@
     REQUESTED     local_ns i64;  hint is the instrument's number in the header
     DISCONNECTED  local_ns i64 | the instruments' numbers i64[count]
     MODEL         local_ns i64 | JSON of the model's name, version and digest
+    DROPPING      local_ns i64 | JSON of the event
 
 Everything is little-endian. ``venue`` is the number of the venue among the header's, in order of appearance. The
 checksum is zlib's CRC-32 over the rest of the block. (CRC-32C is the custom in such logs because processors compute it;
@@ -31,7 +32,7 @@ SUFFIX = ".msraylog"
 PREFIX = struct.Struct("<8sIII")
 BLOCK = struct.Struct("<IIIiHH")
 CRC_BYTES = 4
-ARRIVED, REQUESTED, DISCONNECTED, MODEL = 1, 2, 3, 4
+ARRIVED, REQUESTED, DISCONNECTED, MODEL, DROPPING = 1, 2, 3, 4, 5
 MOST_PAYLOAD = 1 << 30
 
 

@@ -11,7 +11,7 @@ from msray.feeds.outlet import Idle, Outlet
 from msray.feeds.raw_log import RawLogWriter
 from msray.feeds.source import Source
 from msray.market import Instrument
-from msray.prediction import Disconnected, LogEvent, ModelChanged
+from msray.prediction import Disconnected, Dropping, LogEvent, ModelChanged
 
 IDLE_S = 0.2
 SYNC_S = 1.0
@@ -67,6 +67,7 @@ class DataStreamer:
         self._outlet.on_event(self._news.set)
         self._runner: asyncio.Task[None] | None = None
         self._keepers: list[asyncio.Task[None]] = []
+        self._is_closed = False
 
     @property
     def log_problem(self) -> str:
@@ -90,8 +91,10 @@ class DataStreamer:
         """
         self.source.request_snapshot(instrument_id, priority)
 
-    def note(self, event: ModelChanged) -> bool:
+    def note(self, event: ModelChanged | Dropping) -> bool:
         """Have something that no source says take its place in the log and in the stream; False: the log refuses it."""
+        if self._is_closed:
+            return False
         dropped = self._outlet.dropped
         self._outlet.emit(event)
         return self._outlet.dropped == dropped
@@ -123,6 +126,7 @@ class DataStreamer:
 
     async def aclose(self) -> None:
         """End all connections and close the raw log. What came before is in it, and can still be iterated over."""
+        self._is_closed = True
         tasks = [*self._keepers, *([self._runner] if self._runner else [])]
         for task in tasks:
             task.cancel()

@@ -18,7 +18,7 @@ from msray.feeds.halts import SILENCE_S, Halts
 from msray.feeds.live import WebSocketSource
 from msray.feeds.outlet import Idle
 from msray.feeds.raw_log import RawLogWriter
-from msray.feeds.recovery import has_skipped, note_skipped, settle, signals_again, unsettled
+from msray.feeds.recovery import settle, signals_again, unsettled
 from msray.feeds.rest import Gate
 from msray.feeds.stream import DataStreamer
 from msray.market import Signal
@@ -105,7 +105,6 @@ class FeedShard:
         self._paper: Paper | None = None
         self._models: ShardModels | None = None
         self._not_recovered: list[str] = []
-        self._is_noted = False
         self._updates = 0
         self._started_ns = 0
 
@@ -257,13 +256,14 @@ class FeedShard:
                 signals = self._timed(pipeline, event)
                 if signals:
                     spool.add(signals)
+                models.apply(event)
                 if isinstance(event, ModelChanged):
-                    models.change(event)
                     self._metadata.update(self._said())
                 models.wake()
             now_ns = clock.now_ns()
             if now_ns - asked_ns >= WANTS_EVERY_NS or isinstance(event, Idle):
                 asked_ns = now_ns
+                models.keep_up(stream.note)
                 for instrument_id in pipeline.wants_snapshots(now_ns):
                     if not self._halts.is_halted(instrument_id):
                         stream.request_snapshot(instrument_id)
@@ -286,14 +286,7 @@ class FeedShard:
             for name in self._lanes:
                 packed.append(pack(self._snapshot(name)))
                 await asyncio.sleep(0)
-            self._note_skipped()
             await self._publish(self._update(packed))
-
-    def _note_skipped(self) -> None:
-        """What models have not seen is in the log: whoever recovers it must not have them say what they never said."""
-        if self._log is not None and self._models is not None and self._models.has_skipped and not self._is_noted:
-            note_skipped(self._log.folder, self._log.session)
-            self._is_noted = True
 
     async def _renew(self) -> None:
         while True:
@@ -327,8 +320,7 @@ class FeedShard:
         """Find and store again what earlier runs may not have stored; beside the live work, on a thread."""
         for session, segments in earlier.items():
             missed: list[str] = []
-            is_whole = not has_skipped(segments[0].parent, session)
-            load = partial(self._models.load, missed=missed) if self._models and is_whole else None
+            load = partial(self._models.load, missed=missed) if self._models else None
             steps = signals_again(segments, load, self._not_recovered)
             try:
                 while (signals := await asyncio.to_thread(next, steps, None)) is not None:
@@ -376,7 +368,7 @@ class FeedShard:
     def _sink(self, instrument_id: str) -> RowSink | None:
         """Takes an instrument's rows, for paper trading and for models."""
         paper = self._paper.sink(instrument_id) if self._paper else None
-        return shared_sink(paper, self._models.sink(instrument_id) if self._models else None)
+        return shared_sink(paper, self._models.forecasts.sink(instrument_id) if self._models else None)
 
     def _problems(self) -> list[str]:
         found = list(self._not_recovered)

@@ -13,13 +13,12 @@ from msray.market import Signal
 from msray.models.tempering import Scores
 from msray.on_ray.shard_plan import ShardPlan
 from msray.prediction import (
+    Dropping,
     Forecasts,
-    LevelSink,
+    LogEvent,
     ModelChanged,
     ModelName,
     Question,
-    Rows,
-    RowSink,
     Runner,
     ServedModel,
     check_horizon,
@@ -34,6 +33,8 @@ ANSWER_S, AWAY_S = 2.0, 10.0
 """How long an answer is waited for; how long nobody is asked when there was none."""
 Ask = Callable[[Question], Awaitable[Mapping[str, Scores]]]
 """Shows windows to a model that is elsewhere; raises UnavailableError where nobody answers."""
+Note = Callable[[ModelChanged | Dropping], bool]
+"""Has something take its place in the log; False where the log refuses it."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,12 +86,12 @@ class ShardModels:
         self._turning = asyncio.Lock()
         self._asking: set[asyncio.Task[None]] = set()
         self._check: Callable[[ServedModel], None] = partial(check_horizon, config=plan.predict)
+        self._dropping: set[tuple[str, str]] = set()
         self._answers: deque[tuple[Question, Mapping[str, Scores] | None]] = deque()
         self.forecasts = Forecasts(
             plan.ids,
             self._load_all(),
             plan.predict,
-            is_live=True,
             is_asked=ask is not None,
             timer=clock.monotonic_ns,
             observe=lambda name, seconds: figures.observe(PREDICTION_STEP, name, value=seconds),
@@ -107,18 +108,6 @@ class ShardModels:
     def problems(self) -> list[str]:
         """What is wrong, a line each."""
         return [*self._refusals.values(), *filter(None, (self._failed, self._away))]
-
-    def sink(self, instrument: str) -> RowSink | None:
-        """Takes an instrument's rows; returns before any model has seen them."""
-        sink = self.forecasts.sink(instrument)
-        if sink is None:
-            return None
-
-        def take(rows: Rows) -> None:
-            if not self._failed:  # else nobody would ever look at them
-                sink(rows)
-
-        return LevelSink(take) if isinstance(sink, LevelSink) else take
 
     def load(self, model: ModelName, missed: list[str]) -> ServedModel:
         """A model of the registry, by what it was called then; one that may be there another time is noted."""
@@ -138,19 +127,25 @@ class ShardModels:
             self._news.set()
 
     @property
-    def has_skipped(self) -> bool:
-        """Whether there are rows that a model has not seen, and never will."""
-        return bool(self._failed) or any(one.dropped for one in self.forecasts)
-
-    @property
     def _has_work(self) -> bool:
         return self.forecasts.has_work or any(one.questions for one in self.forecasts)
 
-    def change(self, event: ModelChanged) -> None:
-        """Use another version from here on; the log says the same at this place."""
-        runner = self._prepared.pop(event.model.digest, None)
-        if runner is not None:
+    def apply(self, event: LogEvent) -> None:
+        """Use another version from here on, or drop rows; the log says the same at this place."""
+        if isinstance(event, Dropping):
+            self.forecasts.drop(event)
+        elif isinstance(event, ModelChanged) and (runner := self._prepared.pop(event.model.digest, None)):
             self.forecasts.use(runner)
+
+    def keep_up(self, note: Note) -> None:
+        """Have it noted where too many rows wait, or nobody will ever look at them; and where none wait again."""
+        for one in self.forecasts:
+            key = one.instrument, one.model
+            is_on = key in self._dropping
+            most = 0 if is_on else self._plan.predict.most_waiting_rows
+            is_behind = bool(self._failed) or one.waiting > most
+            if is_behind != is_on and note(Dropping(*key, is_behind, self._clock.now_ns())):
+                self._dropping ^= {key}
 
     async def run(self) -> None:
         """Step the models whenever rows wait; for ever."""
@@ -175,7 +170,7 @@ class ShardModels:
         async with self._turning:  # whoever is in it hands over what it found
             self.has_left = False
 
-    async def follow(self, note: Callable[[ModelChanged], bool]) -> None:
+    async def follow(self, note: Note) -> None:
         """Look every few seconds which models are meant, and have another one take its place in the log; for ever."""
         while True:
             await self._clock.sleep(FOLLOW_S)

@@ -41,8 +41,6 @@ class Forecaster:
         Of the model.
     config
         The user's words.
-    is_live
-        Whether rows may be dropped where the model falls behind (``config.most_waiting_rows``).
     is_asked
         Whether somebody else shows windows to the model: see :attr:`questions`. Else they are shown to ``runner``.
     timer
@@ -66,7 +64,6 @@ class Forecaster:
         runner: Runner,
         config: PredictConfig,
         *,
-        is_live: bool = False,
         is_asked: bool = False,
         timer: Callable[[], int] = int,
         observe: Callable[[float], None] | None = None,
@@ -76,13 +73,13 @@ class Forecaster:
         self.predictions = self.signals = self.dropped = self.unanswered = 0
         self.questions: deque[Due] = deque()
         self._config = config
-        self._most = config.most_waiting_rows if is_live else 0
         self._is_asked = is_asked
         self._timer = timer
         self._observe = observe
         self._waiting: deque[Piece | Runner] = deque()
         self._dues: deque[Due] = deque()
         self._taken = self._done = self._breaks = 0
+        self._is_dropping = False
         self._columns = columns_of(runner)
         self._use(runner)
 
@@ -99,7 +96,7 @@ class Forecaster:
     @property
     def waiting(self) -> int:
         """Rows that no model has seen yet."""
-        return self._taken - self._done - self.dropped
+        return self._taken - self._done
 
     @property
     def step_s(self) -> float | None:
@@ -109,11 +106,10 @@ class Forecaster:
     def take(self, rows: Rows) -> None:
         """Keep a copy of what the model reads of these rows, to be gone through later."""
         quoted = (rows.bests[:, 0] >= 0) & (rows.bests[:, 2] <= MAX_TICK)
-        count = int(quoted.sum())
-        first = self._make_room(count)
-        if count <= first:
+        at = np.flatnonzero(quoted)
+        if self._is_dropping:
+            self.dropped += len(at)
             return
-        at = np.flatnonzero(quoted)[first:]
         values = rows.values[at][:, self._columns].astype(np.float32, order="C")
         mid = rows.bests[at, 0] + rows.bests[at, 2]
         price = rows.instrument.price(mid) / 2
@@ -122,7 +118,12 @@ class Forecaster:
         for begin in range(0, len(at), MOST_IN_PIECE):
             some = slice(begin, begin + MOST_IN_PIECE)
             self._waiting.append(Piece(stretch, values[some], mid[some], price[some], times[some], ids[some]))
-        self._taken += count
+        self._taken += len(at)
+
+    def drop(self, *, is_on: bool) -> None:
+        """Take no rows from here on; or take them again, from nothing."""
+        self._breaks += self._is_dropping and not is_on
+        self._is_dropping = is_on
 
     def switch(self, runner: Runner) -> None:
         """Go on with another model behind the rows taken so far, from nothing."""
@@ -131,9 +132,9 @@ class Forecaster:
 
     def forecast(self) -> list[Signal]:
         """Go through a piece of what waits; the signals that came of it."""
-        piece = self._next()
-        if piece is None:
+        if not self._waiting:
             return []
+        piece = self._waiting.popleft()
         if isinstance(piece, Runner):
             signals = self._settle()
             self._use(piece)
@@ -155,29 +156,6 @@ class Forecaster:
         return self._complete()
 
     # ---------------------------------------------------------------- rows
-
-    def _make_room(self, count: int) -> int:
-        """Drop what waits if these rows would be too many with it; how many of them are too many by themselves."""
-        if not self._most or self.waiting + count <= self._most:
-            return 0
-        kept: list[Runner] = []
-        while (piece := self._next()) is not None:
-            if isinstance(piece, Runner):
-                kept.append(piece)
-            else:
-                self.dropped += len(piece.mid)
-        self._waiting.extend(kept)
-        self._breaks += 1
-        first = max(count - self._most, 0)
-        self.dropped += first
-        return first
-
-    def _next(self) -> Piece | Runner | None:
-        """What waits longest; rows may be dropped on one thread while the other goes through them."""
-        try:
-            return self._waiting.popleft()
-        except IndexError:
-            return None
 
     def _use(self, runner: Runner) -> None:
         served, config = runner.served, self._config

@@ -13,7 +13,7 @@ from msray.models.tempering import Scores
 from msray.prediction.config import PredictConfig
 from msray.prediction.engine import LevelSink, Rows, RowSink
 from msray.prediction.forecaster import Forecaster, check_horizon
-from msray.prediction.log import Began, LogEvent, ModelChanged, ModelName, read_log_models
+from msray.prediction.log import Began, Dropping, LogEvent, ModelChanged, ModelName, read_log_models
 from msray.prediction.pieces import Due
 from msray.prediction.pipeline import Pipeline
 from msray.prediction.runner import Runner
@@ -54,8 +54,6 @@ class Forecasts:
         All of them, with different names; or their runners, where they are made already.
     config
         The user's words.
-    is_live
-        Whether rows may be dropped where models fall behind.
     is_asked
         Whether somebody else shows windows to the models; see :meth:`questions`.
     timer
@@ -70,14 +68,13 @@ class Forecasts:
         models: Sequence[ServedModel | Runner],
         config: PredictConfig,
         *,
-        is_live: bool = False,
         is_asked: bool = False,
         timer: Callable[[], int] = int,
         observe: Callable[[str, float], None] | None = None,
     ) -> None:
         self.runners: dict[str, Runner] = {}
         self._config = config
-        self._is_live, self._is_asked = is_live, is_asked
+        self._is_asked = is_asked
         self._timer, self._observe = timer, observe
         self._scores: dict[str | None, tuple[int, tuple[PredictionScore, ...]]] = {}
         self._of: dict[str, dict[str, Forecaster]] = {instrument: {} for instrument in instruments}
@@ -121,13 +118,17 @@ class Forecasts:
             else:
                 self._of[instrument] = {**models, name: self._forecaster(instrument, runner)}
 
+    def drop(self, event: Dropping) -> None:
+        """Drop an instrument's rows for a model from here on, or no longer."""
+        if (one := self._of.get(event.instrument, {}).get(event.model)) is not None:
+            one.drop(is_on=event.is_on)
+
     def _forecaster(self, instrument: str, runner: Runner) -> Forecaster:
         observe, name = self._observe, runner.served.name
         return Forecaster(
             instrument,
             runner,
             self._config,
-            is_live=self._is_live,
             is_asked=self._is_asked,
             timer=self._timer,
             observe=None if observe is None else lambda seconds: observe(name, seconds),
@@ -237,7 +238,7 @@ class Forecasting:
     made, signals
         Predictions, and signals of models, of all runs.
     problems
-        Models of the log that could not be loaded, a line each.
+        Models of the log that could not be loaded, or run, a line each.
     """
 
     def __init__(
@@ -253,15 +254,14 @@ class Forecasting:
         self.problems: list[str] = []
         self._load = load
         self._of_earlier = (0, 0)
+        self._has_failed = False
         self.pipeline = make(lambda instrument: self.forecasts.sink(instrument))
 
     def apply(self, event: LogEvent) -> list[Signal]:
         """The signals of the detectors, then those of the models."""
-        if self._load is not None and isinstance(event, Began):
-            self._begin(event, self._load)
-        elif self._load is not None and isinstance(event, ModelChanged):
-            self._change(event.model, self._load)
-        return [*self.pipeline.apply(event), *self.forecasts.predict()]
+        if self._load is not None:
+            self._follow(event, self._load)
+        return [*self.pipeline.apply(event), *self._predict()]
 
     @property
     def made(self) -> int:
@@ -273,10 +273,34 @@ class Forecasting:
         """See the class."""
         return self._of_earlier[1] + sum(one.signals for one in self.forecasts)
 
+    def _follow(self, event: LogEvent, load: Callable[[ModelName], ServedModel]) -> None:
+        """Do with the models what the run did."""
+        if isinstance(event, Began):
+            self._begin(event, load)
+        elif isinstance(event, ModelChanged) and not self._has_failed:
+            self._change(event.model, load)
+        elif isinstance(event, Dropping) and not self._has_failed:
+            self.forecasts.drop(event)
+
+    def _predict(self) -> list[Signal]:
+        if self._has_failed:
+            return []
+        try:
+            return self.forecasts.predict()
+        except Exception as error:  # of a model: where that is one of the log, the rest is found without it, as live
+            if self._load is None:
+                raise
+            self.problems.append(f"models predict no longer: {type(error).__name__}: {error}")
+            self._has_failed = True
+            for one in self.forecasts:
+                one.drop(is_on=True)
+            return []
+
     def _begin(self, event: Began, load: Callable[[ModelName], ServedModel]) -> None:
         """Predict with the models of a run, of which there may be none, and no longer with those of the run before."""
         config, models = read_log_models(event.metadata) or (PredictConfig(), ())
         self._of_earlier = self.made, self.signals
+        self._has_failed = False
         self.forecasts = Forecasts(event.instruments, self._loaded(models, load), config, timer=self._timer)
 
     def _change(self, model: ModelName, load: Callable[[ModelName], ServedModel]) -> None:

@@ -131,7 +131,29 @@ class ModelChanged:
     local_ns: int
 
 
-LogEvent = Arrived | Replayed | Requested | Disconnected | ModelChanged
+@dataclass(frozen=True, slots=True)
+class Dropping:
+    """From here on a model is not shown the rows of an instrument, as it has fallen behind; or is shown them again.
+
+    Attributes
+    ----------
+    instrument
+        ``venue:SYMBOL``.
+    model
+        Its name, whatever version.
+    is_on
+        Whether rows are dropped from here on.
+    local_ns
+        When, nanoseconds UTC.
+    """
+
+    instrument: str
+    model: str
+    is_on: bool
+    local_ns: int
+
+
+LogEvent = Arrived | Replayed | Requested | Disconnected | ModelChanged | Dropping
 
 
 def log_metadata(

@@ -21,9 +21,7 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 RECORDING = "binance_2024-08-08_multi_venue"
-SPEED = 12
-"""At which a busy machine keeps up. A live model that falls behind drops rows, and a replay does not: so more of them
-may wait here, and they must not be so many at the end that the shard does not wait for them."""
+SPEED = 20
 CONFIG = """
 instruments: [{names}]
 endpoint: {endpoint}
@@ -34,7 +32,7 @@ predict:
   interval_seconds: 0.5
   signal_horizon: 5
   signal_cooldown_seconds: 0
-  most_waiting_rows: 100000
+  most_waiting_rows: 2000
 """
 
 

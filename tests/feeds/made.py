@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from msray.prediction import Arrived, Disconnected, LogEvent, Requested
+from msray.prediction import Arrived, Disconnected, Dropping, LogEvent, ModelChanged, ModelName, Requested
 from msray.venues import Frames
 from tests.instruments import ETH, SPOT, USDM
 
@@ -18,6 +18,9 @@ def plain(event: LogEvent) -> tuple[object, ...]:
         return ("requested", event.instrument, event.local_ns)
     if isinstance(event, Disconnected):
         return ("disconnected", event.instruments, event.local_ns)
+    if isinstance(event, ModelChanged | Dropping):
+        return ("of a model", event)
+    assert isinstance(event, Arrived)
     frames = event.frames
     assert not frames.buffer[-64:].any()
     rows = zip(frames.local_ns.tolist(), frames.begin.tolist(), frames.end.tolist(), strict=True)
@@ -38,11 +41,15 @@ def random_events(rng: np.random.Generator, count: int) -> list[LogEvent]:
     """A mix of everything, for USDM, ETH and SPOT."""
     events: list[LogEvent] = []
     for i in range(count):
-        kind = rng.integers(10)
+        kind = rng.integers(12)
         if kind == 0:
             events.append(Requested(str(rng.choice([USDM.id, ETH.id, SPOT.id])), i))
         elif kind == 1:
             events.append(Disconnected((USDM.id, SPOT.id), i))
+        elif kind == 2:
+            events.append(ModelChanged(ModelName("small", i, "d1"), i))
+        elif kind == 3:
+            events.append(Dropping(USDM.id, "small", bool(i % 2), i))
         else:
             payloads = [rng.bytes(int(rng.integers(1, 60))) for _ in range(int(rng.integers(1, 5)))]
             events.append(arrived(str(rng.choice(["binance_usdm", "binance_spot"])), payloads, i * 100))

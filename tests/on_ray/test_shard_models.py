@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from msray.market import MESSAGE, Signal
 from msray.models.tempering import Scores
 from msray.on_ray.shard_models import Ask, ShardModels
 from msray.on_ray.shard_plan import ShardPlan
-from msray.prediction import ModelChanged, ModelName, PredictConfig, Question, Rows, Runner, ServedModel
+from msray.prediction import Dropping, ModelChanged, ModelName, PredictConfig, Question, Rows, Runner, ServedModel
 from msray.prediction.warm_up import warm_up
 from msray.simulator.server import Simulator, SimulatorSettings
 from msray.simulator.synthetic import SyntheticSource
@@ -253,7 +254,7 @@ async def test_models_that_fail_leave_the_loop_to_others_and_take_no_more_rows(
     registry: Registry, tmp_path: Path
 ) -> None:
     models = the_models(registry, tmp_path)
-    sink = models.sink(TODAY.id)
+    sink = models.forecasts.sink(TODAY.id)
     assert sink is not None
 
     def fail(*_: object) -> None:
@@ -270,11 +271,18 @@ async def test_models_that_fail_leave_the_loop_to_others_and_take_no_more_rows(
     for _ in range(5):
         await asyncio.sleep(0)
     waiting = models.forecasts.waiting
+    noted: list[ModelChanged | Dropping] = []
+    for _ in range(2):
+        models.keep_up(lambda event: not noted.append(event))
+    for event in noted:
+        models.apply(event)
 
     sink(some_rows())
     models.wake()
 
+    assert [(event.instrument, event.model, event.is_on) for event in noted] == [(TODAY.id, "small", True)]
     assert models.forecasts.waiting == waiting > 0
+    assert one.dropped == len(some_rows().messages)
     assert not models._news.is_set()
     assert not running.done()
     assert models.problems == ["models predict no longer: RuntimeError: no memory"]
@@ -290,7 +298,7 @@ async def test_whatever_befalls_who_was_asked_the_windows_are_looked_at_here(
         raise error
 
     models = the_models(a_trained_registry(tmp_path / "models", seed=7, name="bin_ctabl"), tmp_path, ask)
-    sink = models.sink(TODAY.id)
+    sink = models.forecasts.sink(TODAY.id)
     assert sink is not None
     sink(some_rows(60))
 
@@ -311,7 +319,7 @@ async def test_whoever_is_asked_at_the_end_is_asked_no_longer(tmp_path: Path) ->
         return {}
 
     models = the_models(a_trained_registry(tmp_path / "models", seed=7, name="bin_ctabl"), tmp_path, ask)
-    sink = models.sink(TODAY.id)
+    sink = models.forecasts.sink(TODAY.id)
     assert sink is not None
     sink(some_rows(60))
     running = asyncio.create_task(models.run())
@@ -378,25 +386,50 @@ def test_a_model_that_cannot_be_run_is_a_problem_and_no_end(
     models.close()
 
 
-async def test_what_models_that_skipped_rows_never_said_is_not_found_again(
+def droppings(folder: Path) -> list[Dropping]:
+    return [event for event in RawLog([folder / "log" / "shard-0"]).events() if isinstance(event, Dropping)]
+
+
+async def test_a_model_that_falls_behind_drops_rows_and_a_replay_drops_the_same(
+    endpoint: str, ledger: Ledger, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = WORDS.model_copy(update={"most_waiting_rows": 100})
+    with monkeypatch.context() as slow:
+        step = Runner.step
+        slow.setattr(Runner, "step", lambda *of: time.sleep(0.02) or step(*of))
+        async with running(plan(endpoint, tmp_path, registry, words), ledger) as one:
+            await one.until(lambda: signals_of_models(one) >= 2)
+            await one.until(lambda: [event.is_on for event in droppings(tmp_path)].count(False) >= 2)
+            (status,) = one.shard.update().status.models
+            await one.stop()
+
+    found = again(tmp_path, registry)
+    assert sorted(signal.signal_id for signal in found) == sorted(signal.signal_id for signal in ledger.signals())
+    assert status.dropped > 0
+    assert {event.is_on for event in droppings(tmp_path)} == {True, False}
+
+
+async def test_what_models_that_failed_never_saw_is_not_predicted_after_a_death(
     endpoint: str, ledger: Ledger, registry: Registry, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "log" / "shard-0"
     async with running(plan(endpoint, tmp_path, registry), ledger) as one:
         await one.until(lambda: signals_of_models(one) >= 4)
         assert one.shard._models is not None
         one.shard._models._failed = "models predict no longer"
         before = len(ledger.signals())
-        await one.until(lambda: len(ledger.signals()) >= before + 10)
-        assert len(list(folder.glob("*.skipped"))) == 1
+        await one.until(lambda: len(ledger.signals()) >= before + 3)
         await one.kill()
     stored = {signal.signal_id for signal in of_models(ledger.signals())}
-    (session,) = unsettled(folder)
-    assert {signal.signal_id for signal in of_models(again(tmp_path, registry))} > stored
+    (noted,) = droppings(tmp_path)
+    (session,) = unsettled(tmp_path / "log" / "shard-0")
+    segments = list(RawLog([tmp_path / "log" / "shard-0"]).files)
+    expected = {signal.signal_id for signal in of_models(again(tmp_path, registry))}
+    assert noted.is_on
+    assert stored <= expected
 
     async with running(plan(endpoint, tmp_path, registry, PredictConfig()), ledger) as one:
-        await one.until(lambda: session not in unsettled(folder))
+        await one.until(lambda: session not in unsettled(segments[0].parent))
 
-    assert {signal.signal_id for signal in of_models(ledger.signals())} == stored
-    unsettled(folder)
-    assert list(folder.glob("*.skipped")) == []
+    found = ledger.signals()
+    assert {signal.signal_id for signal in of_models(found)} == expected
+    assert max(signal.event_ns for signal in of_models(found)) < max(signal.event_ns for signal in found)

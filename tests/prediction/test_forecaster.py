@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,18 @@ from msray.errors import UnknownNameError, UsageError
 from msray.features import NAMES, NETWORK_COLUMNS
 from msray.market import MESSAGE, Signal
 from msray.models.conformal import FollowingSets
-from msray.prediction import Began, LevelSink, LogEvent, ModelChanged, ModelName, Pipeline, Rows, RowSink, log_metadata
+from msray.prediction import (
+    Began,
+    Dropping,
+    LevelSink,
+    LogEvent,
+    ModelChanged,
+    ModelName,
+    Pipeline,
+    Rows,
+    RowSink,
+    log_metadata,
+)
 from msray.prediction.config import PredictConfig
 from msray.prediction.forecaster import MOST_UNANSWERED, Forecaster
 from msray.prediction.forecasts import Forecasting, Forecasts, shared_sink
@@ -263,22 +273,44 @@ def test_a_question_without_an_answer_is_given_up_and_the_next_goes_on() -> None
     assert (one.unanswered, one.predictions) == (1, 1)
 
 
-def test_a_model_that_falls_behind_drops_rows_and_begins_anew() -> None:
-    model = a_model("gru")
-    forecasts = Forecasts([BTC.id], [model], WORDS.model_copy(update={"most_waiting_rows": 100}), is_live=True)
-    pipeline = Pipeline([BTC], NEVER_CALIBRATED, sink=forecasts.sink)
+def _part(rows: Rows, some: slice) -> Rows:
+    return replace(rows, messages=rows.messages[some], bests=rows.bests[some], values=rows.values[some])
+
+
+def _chances(model: ServedModel, parts: Iterable[Rows | Dropping]) -> tuple[list[float], Forecaster]:
+    """Of the predictions behind each part; and who made them."""
+    forecasts = Forecasts([BTC.id], [model], WORDS)
     (one,) = forecasts
+    found = []
+    for part in parts:
+        if isinstance(part, Dropping):
+            forecasts.drop(part)
+            continue
+        one.take(part)
+        forecasts.predict()
+        assert one.latest is not None
+        found += [chance for chances in one.latest.chances for chance in chances]
+    return found, one
 
-    for event in market_events([BTC], seconds=12.0):
-        pipeline.apply(event)
 
-    assert 0 < one.waiting <= 100
-    dropped = one.dropped
-    assert dropped > 0
-    forecasts.predict()
-    assert one.waiting == 0
-    assert one.predictions > 0
-    assert one.dropped == dropped
+def test_rows_that_are_dropped_are_not_seen_and_the_model_begins_anew_behind_them() -> None:
+    model = a_model("gru")
+    first, second, third = (_part(_some_rows(60), slice(begin, begin + 20)) for begin in (0, 20, 40))
+    begins, ends = (Dropping(BTC.id, "small", is_on, local_ns=1) for is_on in (True, False))
+
+    found, one = _chances(model, [first, begins, begins, second, ends, ends, third])
+
+    assert (one.dropped, one.waiting) == (20, 0)
+    assert found[:6] == found[6:12]  # nothing is said behind what it did not see
+    assert found[12:] == _chances(model, [first, replace(third, stretch=2)])[0][6:]
+    assert found[12:] != _chances(model, [first, third])[0][6:]
+
+
+@pytest.mark.parametrize("whose", [(ETH.id, "small"), (BTC.id, "other")])
+def test_rows_are_dropped_for_the_model_and_the_instrument_that_are_named(whose: tuple[str, str]) -> None:
+    _, one = _chances(a_model("gru"), [Dropping(*whose, True, 1), _some_rows(20)])
+
+    assert one.dropped == 0
 
 
 @pytest.mark.parametrize(
@@ -345,24 +377,6 @@ def test_a_row_without_two_best_prices_is_not_seen() -> None:
     one.take(Rows(BTC, 7, messages, bests, np.zeros((3, len(NAMES))), 1))
 
     assert one.waiting == 1
-
-
-class _Emptied(deque[Any]):
-    """One that another thread empties behind every look at it."""
-
-    def __bool__(self) -> bool:
-        return True
-
-
-def test_rows_may_be_dropped_while_they_are_gone_through() -> None:
-    words = WORDS.model_copy(update={"most_waiting_rows": 100})
-    forecasts = Forecasts([BTC.id], [a_model("linear")], words, is_live=True)
-    (one,) = forecasts
-    one._waiting = _Emptied()
-
-    assert one.forecast() == []
-    one.take(_some_rows(200))
-    assert (one.dropped, one.waiting) == (100, 100)
 
 
 def _asked_and_replayed(counts: Iterable[int], *, is_exchanged: bool) -> list[Forecaster]:
@@ -442,3 +456,26 @@ def test_a_version_that_cannot_predict_here_is_a_problem_and_detection_goes_on()
     assert driver.made == 0
     assert [one.partition(":2")[0] for one in driver.problems][1:] == ["small"]
     assert "reads features of the levels family" in driver.problems[1]
+
+
+def test_a_model_of_the_log_that_cannot_be_run_is_a_problem_and_detection_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, events = a_model("gru"), market()
+    driver, without = _recovering(model), _recovering()
+    expected = [one.signal_id for event in [_began(), *events] for one in without.apply(event)]
+    steps, step = itertools.count(), Runner.step
+
+    def fail(self: Runner, *of: Any) -> Any:
+        if next(steps) == 100:
+            raise RuntimeError("no memory")
+        return step(self, *of)
+
+    monkeypatch.setattr(Runner, "step", fail)
+
+    signals = [one for event in [_began(model), *events] for one in driver.apply(event)]
+
+    assert [one.signal_id for one in signals if one.signal_type != "prediction"] == expected
+    assert driver.problems == ["models predict no longer: RuntimeError: no memory"]
+    (one,) = driver.forecasts
+    assert one.dropped > 0

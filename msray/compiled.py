@@ -81,9 +81,23 @@ def _set(words: dict[str, str]) -> None:
 
 
 def kernel(function: F) -> F:
-    """Compile a pure function of arrays and scalars with numba, cached on disk, without the GIL."""
+    """Compile a pure function of arrays and scalars with numba, cached on disk, without the GIL.
+
+    It makes no array and returns none: whoever calls it holds those that it is given. So nobody counts who holds them,
+    which numba would do atomically in every call that is not inlined, and which takes longer than many a kernel itself.
+    """
+    return _compiled(function, **_UNCOUNTED)
+
+
+def allocating_kernel(function: F) -> F:
+    """As :func:`kernel`, for a function that makes arrays, as one does that copies a slice into another."""
+    return _compiled(function)
+
+
+def _compiled(function: F, **options: Any) -> F:
     with _cached_here():
-        return cast(F, _whatever_the_constants(numba.njit(cache=True, nogil=True, error_model="numpy")(function)))
+        compiled = _njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        return cast(F, _whatever_the_constants(compiled))
 
 
 def _whatever_the_constants(compiled: Any) -> Any:
@@ -105,11 +119,13 @@ def typed_kernel(signature: Any) -> Callable[[F], F]:
 
     def compile_for(function: F) -> F:
         with _cached_here():
-            return cast(F, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
+            return cast(F, _njit(signature, cache=True, nogil=True, error_model="numpy", **_UNCOUNTED)(function))
 
     return compile_for
 
 
 _settings: Any = config
+_njit: Any = numba.njit
+_UNCOUNTED = {"_nrt": False}
 _unliteral: Any = numba.types.unliteral
 _FOLDER = cache_folder("kernels")

@@ -1,10 +1,12 @@
 """What was compiled once is found again: by what it is made of, not by where it lies."""
 
+import importlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -85,3 +87,17 @@ def test_a_kernel_is_compiled_once_whatever_constants_others_call_it_with(tmp_pa
     done = subprocess.run([sys.executable, "-c", asks], env=environment, capture_output=True, text=True, cwd=tmp_path)
 
     assert done.stdout.strip() == "(3.0, 18.0) 1", done.stderr
+
+
+def test_a_kernel_that_counts_no_holders_returns_no_array() -> None:
+    """Its caller would let go of what nobody has been told that it holds."""
+    kernels, folder = {}, msray.compiled.PACKAGE
+    for path in folder.rglob("kernels*.py"):
+        module = importlib.import_module(".".join(path.relative_to(folder.parent).with_suffix("").parts))
+        kernels |= {f"{module.__name__}.{name}": one for name, one in vars(module).items() if hasattr(one, "py_func")}
+    uncounted = {name: one.py_func for name, one in kernels.items() if not one.targetoptions.get("_nrt", True)}
+    returned = {name: one.__annotations__["return"] for name, one in uncounted.items()}
+
+    numbers = {None, int, float, bool, Any}
+    assert len(uncounted) > 200
+    assert [name for name, kind in returned.items() if not set(get_args(kind) or [kind]) <= numbers] == []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.compiled import kernel
+from msray.compiled import allocating_kernel, kernel
 from msray.detectors import kernels as w
 from msray.detectors import kernels_members as m
 from msray.stats.kernels import get_float, put_float
@@ -58,7 +58,7 @@ def location_scale(values: Floats, clip: float) -> tuple[float, float]:
     return mean, sigma
 
 
-@kernel
+@allocating_kernel
 def fit(values: Floats, clip: float, max_order: int, out: Floats, residuals: Floats) -> None:
     """Fit the front of a watch to finite bar values.
 
@@ -119,7 +119,7 @@ def fit(values: Floats, clip: float, max_order: int, out: Floats, residuals: Flo
     out[FIT_SIZE_FACTOR] = out[FIT_SIGMA] / (lasting * sigma)
 
 
-@kernel
+@allocating_kernel
 def dependence(values: Floats, most: int) -> int:
     """Largest lag at which the values, or their squares, still depend on each other.
 
@@ -176,7 +176,7 @@ def _uniform(state: Any) -> float:
     return float(bits >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@kernel
+@allocating_kernel
 def resample(residuals: Floats, fitted: Floats, block: float, state: Any, out: Floats) -> None:
     """Fill ``out`` with a series that might have been: the fitted autoregression, driven by blocks of its residuals.
 
@@ -205,7 +205,7 @@ def resample(residuals: Floats, fitted: Floats, block: float, state: Any, out: F
             out[t] = value
 
 
-@kernel
+@allocating_kernel
 def first_passages(watch: Arena, values: Floats, levels: Floats, times: Any) -> None:
     """Run a watch that never alarms and write the bar at which each member's statistic first exceeded each level.
 
@@ -215,7 +215,9 @@ def first_passages(watch: Arena, values: Floats, levels: Floats, times: Any) -> 
     for t in range(values.shape[0]):
         w.watch_update(watch, 0, t, values[t])
         for member in range(3):
-            statistic = m.member_statistic(watch, w.SECTION_AT, member + 1)
+            if reached[member] == levels.shape[1]:
+                continue
+            statistic = m.member_above(watch, w.SECTION_AT, member + 1, levels[member, reached[member]])
             while reached[member] < levels.shape[1] and statistic > levels[member, reached[member]]:
                 times[member, reached[member]] = t + 1
                 reached[member] += 1
@@ -230,7 +232,7 @@ def count_alarms(watch: Arena, values: Floats) -> int:
     return alarms
 
 
-@kernel
+@allocating_kernel
 def count_alarms_at(thresholds: Floats, watch: Arena, values: Floats, counts: Any) -> None:
     """Alarms of a calibrated watch that starts over the values, at each of some thresholds, which grow.
 
@@ -263,7 +265,7 @@ def count_alarms_at(thresholds: Floats, watch: Arena, values: Floats, counts: An
         begin = behind
 
 
-@kernel
+@allocating_kernel
 def passages(
     watch: Arena,
     residuals: Floats,
@@ -289,7 +291,7 @@ def passages(
         first_passages(watch, future, levels, times[r])
 
 
-@kernel
+@allocating_kernel
 def alarm_counts(
     watch: Arena,
     residuals: Floats,

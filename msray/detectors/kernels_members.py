@@ -40,7 +40,10 @@ RUNNING_MEAN = 40
 FOCUS_AT = 41
 
 KNOWN_MEAN, PRE_MEAN, FOCUS_COUNT, FOCUS_SUM, FOCUS_ORIGIN = range(5)
-BEST, BEST_SIDE, BEST_COUNT, BEST_SUM, BEST_BAR, VERTICES, CANDIDATES = 5, 6, 7, 8, 9, 10, 12
+BEST, BEST_SIDE, BEST_COUNT, BEST_SUM, BEST_BAR, VERTICES, BOUND, CANDIDATES = 5, 6, 7, 8, 9, 10, 12, 13
+"""The largest ratio when it was last looked for, and a bound of what it is now; equal where that was at this value."""
+SLACK = 1e-9
+"""Of a bound, for all that is rounded: it has to hold against the ratio as it would be computed."""
 MAX_CANDIDATES = 64
 """Candidates kept a side. Of n independent values about log n are hull vertices, so the bound is met only by a long
 one-way drift; then one is forgotten for each new one, and the statistic may fall a little short of the exact one."""
@@ -124,11 +127,11 @@ def _page_hinkley(arena: Arena, at: int, bar: int, z: float) -> None:
 
 
 @kernel
-def _thin(arena: Arena, points: int, count: int) -> None:
+def _thin(arena: Arena, points: int, count: float) -> None:
     """Forget the candidate closest to its neighbours for its age, so that the rest stay spread over all ages."""
     closest, forgotten = math.inf, points
     for point in range(points + 3, points + 3 * (MAX_CANDIDATES - 1), 3):
-        spread = (arena[point + 3] - arena[point - 3]) / (count - arena[point])
+        spread = (get_float(arena, point + 3) - get_float(arena, point - 3)) / (count - get_float(arena, point))
         if spread < closest:
             closest, forgotten = spread, point
     for word in range(forgotten, points + 3 * (MAX_CANDIDATES - 1)):
@@ -136,48 +139,62 @@ def _thin(arena: Arena, points: int, count: int) -> None:
 
 
 @kernel
-def _add_candidate(arena: Arena, at: int, side: int, bar: int) -> None:
-    """Add the point before the new value to the hull of one side, and drop the vertices it hides."""
+def _add_candidate(arena: Arena, at: int, side: int, count: float, total: float, bar: int) -> None:
+    """Add the point before the new value to the hull of one side, and drop the vertices it hides.
+
+    A candidate is a count, a sum and a bar; on the side of falls the sum is negative, so that both look for rises.
+    """
     points = at + CANDIDATES + side * 3 * MAX_CANDIDATES
-    sign = 1.0 - 2.0 * side
-    count = arena[at + FOCUS_COUNT]
-    total = sign * get_float(arena, at + FOCUS_SUM)
-    kept = arena[at + VERTICES + side]
-    if arena[at + KNOWN_MEAN] != 0:
+    kept = arena[np.uintp(at + VERTICES + side)]
+    last = points + 3 * kept - 3
+    if arena[np.uintp(at + KNOWN_MEAN)] != 0:
         # A later point that is no higher explains every rise at least as well.
-        while kept > 0 and sign * get_float(arena, points + 3 * kept - 2) >= total:
-            kept -= 1
-    while kept > 1:
-        last, before = points + 3 * (kept - 1), points + 3 * (kept - 2)
-        middle = sign * get_float(arena, last + 1)
-        corner = arena[np.uintp(last)]
-        rise = (middle - sign * get_float(arena, before + 1)) * (count - corner)
-        if rise < (total - middle) * (corner - arena[np.uintp(before)]):
+        while last >= points and get_float(arena, last + 1) >= total:
+            last -= 3
+    while last > points:
+        corner, middle = get_float(arena, last), get_float(arena, last + 1)
+        rise = (middle - get_float(arena, last - 2)) * (count - corner)
+        if rise < (total - middle) * (corner - get_float(arena, last - 3)):
             break
-        kept -= 1
-    if kept == MAX_CANDIDATES:
+        last -= 3
+    if last == points + 3 * MAX_CANDIDATES - 3:
         _thin(arena, points, count)
-        kept -= 1
-    point = points + 3 * kept
-    arena[point] = count
-    put_float(arena, point + 1, sign * total)
-    arena[point + 2] = bar
-    arena[at + VERTICES + side] = kept + 1
+        last -= 3
+    put_float(arena, last + 3, count)
+    put_float(arena, last + 4, total)
+    arena[np.uintp(last + 5)] = bar
+    arena[np.uintp(at + VERTICES + side)] = (last - points) // 3 + 2
 
 
 @kernel
 def _focus(arena: Arena, at: int, bar: int, x: float) -> None:
-    """One step of FOCuS: the largest generalised log-likelihood ratio over all times of change, of unit variance."""
-    known = arena[at + KNOWN_MEAN] != 0
-    if arena[at + FOCUS_COUNT] == 0:
+    """One step of FOCuS, but for the largest ratio: it is looked for where its bound says that it may matter.
+
+    A value adds to the likelihood ratio of no time of change more than it takes from the likelihood of no change at
+    all, and a candidate that it brings has no more than that either.
+    """
+    known = arena[np.uintp(at + KNOWN_MEAN)] != 0
+    count, earlier = float(arena[np.uintp(at + FOCUS_COUNT)]), get_float(arena, at + FOCUS_SUM)
+    if count == 0.0:
         # Sums of distances from the first value stay small however far the series is from 0.
         put_float(arena, at + FOCUS_ORIGIN, get_float(arena, at + PRE_MEAN) if known else x)
-    _add_candidate(arena, at, 0, bar)
-    _add_candidate(arena, at, 1, bar)
-    n = arena[at + FOCUS_COUNT] + 1
-    total = get_float(arena, at + FOCUS_SUM) + x - get_float(arena, at + FOCUS_ORIGIN)
-    arena[at + FOCUS_COUNT] = n
-    put_float(arena, at + FOCUS_SUM, total)
+    _add_candidate(arena, at, 0, count, earlier, bar)
+    _add_candidate(arena, at, 1, count, -earlier, bar)
+    value = x - get_float(arena, at + FOCUS_ORIGIN)
+    arena[np.uintp(at + FOCUS_COUNT)] += 1
+    put_float(arena, at + FOCUS_SUM, earlier + value)
+    deviation = value if known else value - earlier / max(count, 1.0)
+    bound = get_float(arena, at + BOUND) + 0.5 * deviation * deviation
+    put_float(arena, at + BOUND, bound * (1.0 + SLACK) + SLACK)
+
+
+@kernel
+def _find_best(arena: Arena, at: int) -> None:
+    """Look for the largest generalised log-likelihood ratio over all times of change, of unit variance."""
+    if get_float(arena, at + BOUND) == get_float(arena, at + BEST):
+        return
+    known = arena[at + KNOWN_MEAN] != 0
+    n, total = float(arena[at + FOCUS_COUNT]), get_float(arena, at + FOCUS_SUM)
     best, best_point, best_side = 0.0, -1, 0
     slope = 0.0 if known else total / n
     for side in range(2):
@@ -187,59 +204,88 @@ def _focus(arena: Arena, at: int, bar: int, x: float) -> None:
         if not known:
             first, point = 1, point + 3  # the vertex at 0 has nothing before it
         for _ in range(first, arena[at + VERTICES + side]):
-            t = float(arena[np.uintp(point)])
-            before = get_float(arena, point + 1)
+            t, before = get_float(arena, point), get_float(arena, point + 1)
             # The division waits until the candidate has won: few do.
             if known:
-                gap = sign * (total - before)
+                gap = sign * total - before
                 scale = 2.0 * (n - t)
                 weight = gap * gap
             else:
-                gap = sign * (t * slope - before)
+                gap = t * (sign * slope) - before
                 scale = 2.0 * t * (n - t)
                 weight = gap * gap * n
             if gap > 0.0 and weight > best * scale:
                 best, best_point, best_side = weight / scale, point, side
             point += 3
     put_float(arena, at + BEST, best)
+    put_float(arena, at + BOUND, best)
     arena[at + BEST_SIDE] = best_side
     if best_point >= 0:
         arena[at + BEST_COUNT] = arena[best_point]
-        arena[at + BEST_SUM] = arena[best_point + 1]
+        put_float(arena, at + BEST_SUM, (1.0 - 2.0 * best_side) * get_float(arena, best_point + 1))
         arena[at + BEST_BAR] = arena[best_point + 2]
 
 
 @kernel
-def member_statistic(arena: Arena, at: int, member: int) -> float:
-    """Statistic of a member (CUSUM, PAGE_HINKLEY or FOCUS) on its own scale, the larger of its two sides."""
-    if member == FOCUS:
-        return get_float(arena, at + FOCUS_AT + BEST)
+def _page_statistic(arena: Arena, at: int, member: int) -> float:
     page = at + (CUSUM_AT if member == CUSUM else PAGE_HINKLEY_AT)
     return max(get_float(arena, page + UP), get_float(arena, page + DOWN))
 
 
 @kernel
-def evidence(arena: Arena, at: int, member: int) -> float:
-    """A member's statistic as the logarithm of the ARL0 of a threshold set there."""
-    line = at + LINES + 2 * (member - 1)
-    return get_float(arena, line) + get_float(arena, line + 1) * member_statistic(arena, at, member)
+def member_statistic(arena: Arena, at: int, member: int) -> float:
+    """Statistic of a member (CUSUM, PAGE_HINKLEY or FOCUS) on its own scale, the larger of its two sides."""
+    if member != FOCUS:
+        return _page_statistic(arena, at, member)
+    _find_best(arena, at + FOCUS_AT)
+    return get_float(arena, at + FOCUS_AT + BEST)
 
 
 @kernel
-def statistic_above(arena: Arena, at: int, level: float) -> float:
-    """The statistic in force if it is above ``level``, else some number that is not.
+def member_above(arena: Arena, at: int, member: int, level: float) -> float:
+    """Statistic of a member if it is above ``level``, else some number that is not."""
+    if member == FOCUS and get_float(arena, at + FOCUS_AT + BOUND) <= level:
+        return level
+    return member_statistic(arena, at, member)
 
-    A mean is never above the largest of its terms, so in the usual case the ensemble needs no exponential.
-    """
-    mode = arena[at + MODE]
-    if mode != ENSEMBLE:
-        return member_statistic(arena, at, mode)
+
+@kernel
+def _on_line(arena: Arena, at: int, member: int, statistic: float) -> float:
+    """The logarithm of the ARL0 of a threshold at a member's statistic."""
+    line = at + LINES + 2 * (member - 1)
+    return get_float(arena, line) + get_float(arena, line + 1) * statistic
+
+
+@kernel
+def evidence(arena: Arena, at: int, member: int) -> float:
+    """A member's statistic as the logarithm of the ARL0 of a threshold set there."""
+    return _on_line(arena, at, member, member_statistic(arena, at, member))
+
+
+@kernel
+def _ensemble_above(arena: Arena, at: int, level: float) -> float:
     first, second, third = evidence(arena, at, CUSUM), evidence(arena, at, PAGE_HINKLEY), evidence(arena, at, FOCUS)
     largest = max(first, second, third)
     if largest <= level:
         return level
     total = math.exp(first - largest) + math.exp(second - largest) + math.exp(third - largest)
     return max(largest + math.log(total / 3.0), 0.0)
+
+
+@kernel
+def statistic_above(arena: Arena, at: int, level: float) -> float:
+    """The statistic in force if it is above ``level``, else some number that is not.
+
+    A mean is never above the largest of its terms, and lines rise, so that a bound of FOCuS will do: in the usual case
+    the ensemble needs neither an exponential nor the best of its candidates.
+    """
+    mode = arena[at + MODE]
+    if mode != ENSEMBLE:
+        return member_above(arena, at, mode, level)
+    first = _on_line(arena, at, CUSUM, _page_statistic(arena, at, CUSUM))
+    second = _on_line(arena, at, PAGE_HINKLEY, _page_statistic(arena, at, PAGE_HINKLEY))
+    third = _on_line(arena, at, FOCUS, get_float(arena, at + FOCUS_AT + BOUND))
+    return level if max(first, second, third) <= level else _ensemble_above(arena, at, level)
 
 
 @kernel
@@ -282,7 +328,7 @@ def _describe_page(arena: Arena, at: int, page: int) -> None:
 def _describe_focus(arena: Arena, at: int, focus: int) -> None:
     if get_float(arena, focus + BEST) <= 0.0:
         return
-    n, t = arena[focus + FOCUS_COUNT], arena[focus + BEST_COUNT]
+    n, t = arena[focus + FOCUS_COUNT], get_float(arena, focus + BEST_COUNT)
     total, before = get_float(arena, focus + FOCUS_SUM), get_float(arena, focus + BEST_SUM)
     left = before / t if arena[focus + KNOWN_MEAN] == 0 else 0.0
     arena[at + DIRECTION] = 1 - 2 * arena[focus + BEST_SIDE]

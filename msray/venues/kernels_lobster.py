@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from msray.compiled import kernel
+from msray.compiled import allocating_kernel, kernel
 from msray.market import (
     ASK,
     DEPTH,
@@ -104,7 +104,7 @@ def read_table(text: Bytes, begin: int, end: int, is_timed: bool, table: Table) 
     return lines, p
 
 
-@kernel
+@allocating_kernel
 def read_rows(
     events: Table,
     books: Table,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msray.compiled import kernel
+from msray.compiled import allocating_kernel, kernel
 
 Table = NDArray[np.int64]
 U: Any = np.uintp
@@ -31,7 +31,7 @@ def place_of(orders: Table, order: int) -> int:
     return I64(row)
 
 
-@kernel
+@allocating_kernel
 def copy_orders(orders: Table, larger: Table) -> None:
     """Copy all orders of one table into another."""
     for row in range(orders.shape[0]):

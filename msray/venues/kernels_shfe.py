@@ -1,6 +1,6 @@
 """Rows of exchange snapshots to records: what changed between two of them, and what was traded."""
 
-from msray.compiled import kernel
+from msray.compiled import allocating_kernel, kernel
 from msray.market import ASK, DEPTH, GAP, MAX_TICK, SELL, SNAPSHOT, TRADE, UNSIGNED, GapReason, Levels, Messages
 from msray.venues import kernels_ranks as ranks
 from msray.venues.kernels_ranks import BOOK_ROW, EVENT_NS, IS_KNOWN, LOCAL_NS, ROW, TRADES, Table
@@ -24,7 +24,7 @@ FINE, BAD_ROW, BAD_TIME, TOO_EARLY, BAD_LEVELS, BAD_VOLUME, BAD_AMOUNT, BAD_SPRE
 SEQUENCE, CROSSED, CLOSED = int(GapReason.SEQUENCE), int(GapReason.CROSSED), int(GapReason.CLOSED)
 
 
-@kernel
+@allocating_kernel
 def read_rows(
     rows: Table, state: Table, last: Table, stacks: Table, messages: Messages, levels: Levels, refused: Table
 ) -> tuple[int, int, int]:

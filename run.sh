@@ -2,6 +2,7 @@
 # Sets msray up in .venv, once, and hands over to it. Needs Python 3.11 or newer and, the first time, a package index.
 set -euo pipefail
 trap 'exit 130' INT # what ends of it in between is not gone on from
+trap 'exit 143' TERM
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 venv=$root/.venv
@@ -74,7 +75,7 @@ pip_install() {
 }
 
 # In a fifth of pip's time. uv does not read pip's settings: it is told those that it knows by another name, the sections
-# in the order in which one overrides the other; where there are more, it fails, and pip does it.
+# in the order in which one overrides the other, and reads none of its own; where there are more, it fails.
 uv_install() (
   settings=$("$venv/bin/python" -m pip config list) || exit 1
   for section in global install :env:; do
@@ -90,40 +91,50 @@ uv_install() (
         cert) export SSL_CERT_FILE=$value ;;
         trusted-host) export UV_INSECURE_HOST=$value ;;
         timeout | default-timeout) export UV_HTTP_TIMEOUT=$value ;;
-        cache-dir | compile | config-file | disable-pip-version-check | log | no-cache-dir | no-color | no-compile | \
-          no-input | prefer-binary | progress-bar | quiet | retries | root-user-action | verbose) ;;
+        no-cache-dir) export UV_NO_CACHE=1 ;;
+        cache-dir | compile | config-file | disable-pip-version-check | log | no-color | no-compile | no-input | \
+          prefer-binary | progress-bar | quiet | retries | root-user-action | verbose) ;;
         *) exit 1 ;;
       esac
     done <<<"$settings"
   done
-  exec "$venv/bin/python" -m uv pip install --quiet --system-certs --python "$venv/bin/python" \
+  exec "$venv/bin/python" -m uv pip install --quiet --no-config --system-certs --python "$venv/bin/python" \
     -c "$root/constraints.txt" "$@"
 )
 
 set_up() {
   if is_installed "$1" || is_installed learn || is_installed test; then return; fi
-  local python extras installing=$venv/.installing # who does so; empty once all is there
+  local python extras pid mark=$venv.installing was_cut_short=
   extras=$(extras_of "$1")
-  if [ -s "$installing" ] && kill -0 "$(cat "$installing")" 2>/dev/null; then
-    die "process $(cat "$installing") is installing into $venv: wait for it (where it is another's: rm $installing)"
+  if ! (set -C && echo $$ >"$mark") 2>/dev/null; then
+    pid=$(cat "$mark")
+    if [ "$pid" != $$ ] && kill -0 "$pid" 2>/dev/null; then
+      die "process $pid is installing into $venv: wait for it (where it is another's: rm $mark)"
+    fi
+    echo $$ >"$mark"
+    was_cut_short=1
   fi
-  # Half a package that was interrupted looks installed to uv; and a pip may be missing.
-  if [ -s "$installing" ] || ! is_new_enough "$venv/bin/python" ||
+  # Half a package that was cut short looks installed to uv; and a pip may be missing.
+  if [ "$was_cut_short" ] || ! is_new_enough "$venv/bin/python" ||
     ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
     "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
   fi
-  echo $$ >"$installing"
+  rm -f "$venv"/.stamp-*
   say "installing msray[$extras] into $venv (once; a minute or two)"
-  # Without a uv, pip does all; best one of today: that of a Python may be years old and takes half as long again.
+  # Where uv does not, pip does all, and anew what uv may have left half done; best a pip of today: that of a Python may
+  # be years old and takes half as long again.
   if ! { pip_install --only-binary uv uv && uv_install -e "${root}[$extras]"; } >/dev/null 2>&1; then
     pip_install pip >/dev/null 2>&1 || true
-    pip_install -e "${root}[$extras]" >&2 || die "installation failed, see above; the same command tries again"
+    if ! pip_install --force-reinstall -e "${root}[$extras]" >&2; then
+      rm "$mark" # it has left everything as it was
+      die "installation failed, see above; the same command tries again"
+    fi
   fi
   # On all cores. Left out is what hardly anything here loads, and, as pip does, what is not Python of today.
   "$venv/bin/python" -m compileall -qq -j 0 -x "site-packages/($HARDLY_LOADED)/" "$venv/lib" "$root/msray" || true
   stamp_of "$1" >"$venv/.stamp-$1"
-  : >"$installing"
+  rm "$mark"
 }
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }

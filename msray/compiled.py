@@ -1,4 +1,4 @@
-"""The one decorator of all numba kernels.
+"""The decorators of all numba kernels.
 
 numba's own cache asks only whether the *file of the cached function* has changed. A kernel that calls a kernel of
 another file would go on running the other one's old machine code. So the cache folder carries a digest of the source

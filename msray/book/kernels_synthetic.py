@@ -79,11 +79,12 @@ LOW_16: Any = np.uint64(0xFFFF)
 
 
 @kernel
-def _mix(z: Any) -> Any:
+def _mix(z: Any) -> np.uint64:
     """Scramble 64 bits: the output function of splitmix64 (Steele, Lea and Flood 2014)."""
     z = (z ^ (z >> S30)) * MIX_1
     z = (z ^ (z >> S27)) * MIX_2
-    return z ^ (z >> S31)
+    mixed: np.uint64 = z ^ (z >> S31)
+    return mixed
 
 
 @kernel
@@ -107,7 +108,7 @@ def uniform_at(seed: int, number: int) -> float:
 
 
 @kernel
-def _bits(words: Arena) -> Any:
+def _bits(words: Arena) -> np.uint64:
     """The next 64 random bits."""
     z = U64(words[RNG]) + GOLDEN
     words[RNG] = I64(z)

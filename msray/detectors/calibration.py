@@ -104,6 +104,8 @@ class WatchCalibration:
         numbers = (self.mean, self.sigma, *self.phi, *(number for line in self.lines for number in line))
         if not all(map(math.isfinite, numbers)):
             raise UsageError("mean, sigma, phi and lines must be finite")
+        if (least := min(slope for _, slope in self.lines)) <= 0.0:
+            raise UsageError(f"lines must rise, got slope {least}")
         if self.sigma < 0.0 or (self.sigma == 0.0 and not self.degenerate):
             raise UsageError(f"sigma must be positive unless degenerate, got {self.sigma}")
 

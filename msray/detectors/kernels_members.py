@@ -41,7 +41,8 @@ FOCUS_AT = 41
 
 KNOWN_MEAN, PRE_MEAN, FOCUS_COUNT, FOCUS_SUM, FOCUS_ORIGIN = range(5)
 BEST, BEST_SIDE, BEST_COUNT, BEST_SUM, BEST_BAR, VERTICES, BOUND, CANDIDATES = 5, 6, 7, 8, 9, 10, 12, 13
-"""The largest ratio when it was last looked for, and a bound of what it is now; equal where that was at this value."""
+"""``BEST`` is the largest ratio when it was last looked for, ``BOUND`` is never below what it is now; equal where that
+was at this value."""
 SLACK = 1e-9
 """Of a bound, for all that is rounded: it has to hold against the ratio as it would be computed."""
 MAX_CANDIDATES = 64
@@ -142,7 +143,7 @@ def _thin(arena: Arena, points: int, count: float) -> None:
 def _add_candidate(arena: Arena, at: int, side: int, count: float, total: float, bar: int) -> None:
     """Add the point before the new value to the hull of one side, and drop the vertices it hides.
 
-    A candidate is a count, a sum and a bar; on the side of falls the sum is negative, so that both look for rises.
+    A candidate is a count, a sum and a bar; on the side of falls the sum is negated, so that both look for rises.
     """
     points = at + CANDIDATES + side * 3 * MAX_CANDIDATES
     kept = arena[np.uintp(at + VERTICES + side)]
@@ -170,8 +171,8 @@ def _add_candidate(arena: Arena, at: int, side: int, count: float, total: float,
 def _focus(arena: Arena, at: int, bar: int, x: float) -> None:
     """One step of FOCuS, but for the largest ratio: it is looked for where its bound says that it may matter.
 
-    A value adds to the likelihood ratio of no time of change more than it takes from the likelihood of no change at
-    all, and a candidate that it brings has no more than that either.
+    A value raises the log ratio of no time of change by more than it lowers the log likelihood of no change, and the
+    candidate that it brings has no more than that either.
     """
     known = arena[np.uintp(at + KNOWN_MEAN)] != 0
     count, earlier = float(arena[np.uintp(at + FOCUS_COUNT)]), get_float(arena, at + FOCUS_SUM)

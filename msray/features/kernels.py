@@ -18,7 +18,7 @@ from msray.book import kernels as book_kernels
 from msray.compiled import kernel
 from msray.features import kernels_layout as k
 from msray.features.kernels_book_shape import book_shape
-from msray.features.kernels_borrow import address, unowned
+from msray.features.kernels_borrow import address
 from msray.features.kernels_levels import levels_of_row
 from msray.features.kernels_order_flow import forget_depths, order_flow
 from msray.features.kernels_price_path import age_mids, is_full, price_path
@@ -103,7 +103,7 @@ def step(book: Arena, state: Arena, messages: Messages, levels: Levels, at: int)
 
     Whatever is full has to grow; the same call again then goes on where this one stopped.
     """
-    return _step(address(book), address(state), unowned(messages), unowned(levels), at)
+    return _step(address(book), address(state), messages, levels, at)
 
 
 @kernel
@@ -132,8 +132,6 @@ def fold(book: Arena, state: Arena, messages: Messages, levels: Levels, lo: int,
     """
     book_words = address(book)
     words = address(state)
-    records = unowned(messages)
-    their_levels = unowned(levels)
     done = 0
     state[STATUS] = DONE
     for at in range(lo, hi):
@@ -144,7 +142,7 @@ def fold(book: Arena, state: Arena, messages: Messages, levels: Levels, lo: int,
             return at
         if kind == DEPTH and done == rows.shape[0]:
             return at
-        status = _step(book_words, words, records, their_levels, at)
+        status = _step(book_words, words, messages, levels, at)
         if status != DONE:
             state[STATUS] = status
             return at

@@ -8,7 +8,7 @@ nothing. A run whose signals are all stored is *settled*, and says so with a fil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from msray.errors import CorruptLogError
+from msray.errors import CorruptLogError, UnavailableError
 from msray.feeds.raw_log_reader import RawLog
 from msray.feeds.segment import segment_paths
 from msray.market import Signal
@@ -63,12 +63,14 @@ def signals_again(
     load
         Gives the models that predicted; None: only what detectors found is found again.
     problems
-        Gets a line for each model that could not be loaded: its signals are not found again.
+        Gets a line for each model that could not be loaded, or run: its signals are not found again.
 
     Raises
     ------
     CorruptLogError
         If the first segment is missing, or the run does not say what it looked for.
+    UnavailableError
+        At the end, if a model could not be run, as for want of memory: it may be another time.
     """
     log = RawLog(segments)
     if log.header.segment:
@@ -88,3 +90,5 @@ def signals_again(
         if problems is not None:
             problems += forecasting.problems
             forecasting.problems.clear()
+    if forecasting.has_failed:
+        raise UnavailableError("its models could not be run")

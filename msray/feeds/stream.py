@@ -92,7 +92,10 @@ class DataStreamer:
         self.source.request_snapshot(instrument_id, priority)
 
     def note(self, event: ModelChanged | Dropping) -> bool:
-        """Have something that no source says take its place in the log and in the stream; False: the log refuses it."""
+        """Have something that no source says take its place in the log and in the stream.
+
+        False where the log refuses it, or the stream is closed.
+        """
         if self._is_closed:
             return False
         dropped = self._outlet.dropped

@@ -36,7 +36,17 @@ from msray.on_ray.shard_report import (
     shard_figures,
     snapshot_of,
 )
-from msray.prediction import Lane, LogEvent, ModelChanged, Pipeline, RowSink, ThreadSolver, log_metadata, shared_sink
+from msray.prediction import (
+    Dropping,
+    Lane,
+    LogEvent,
+    ModelChanged,
+    Pipeline,
+    RowSink,
+    ThreadSolver,
+    log_metadata,
+    shared_sink,
+)
 from msray.prediction.warm_up import warm_up
 from msray.store.ledger_records import Batch, LeaseLostError
 from msray.store.spool import Spool
@@ -257,7 +267,7 @@ class FeedShard:
                 if signals:
                     spool.add(signals)
                 models.apply(event)
-                if isinstance(event, ModelChanged):
+                if isinstance(event, ModelChanged | Dropping):
                     self._metadata.update(self._said())
                 models.wake()
             now_ns = clock.now_ns()
@@ -321,15 +331,17 @@ class FeedShard:
         for session, segments in earlier.items():
             missed: list[str] = []
             load = partial(self._models.load, missed=missed) if self._models else None
-            steps = signals_again(segments, load, self._not_recovered)
+            problems: list[str] = []
+            steps = signals_again(segments, load, problems)
             try:
                 while (signals := await asyncio.to_thread(next, steps, None)) is not None:
                     await self._store_again(signals)
-            except (FeedError, UsageError, OSError) as error:
+            except (FeedError, UsageError, UnavailableError, OSError) as error:
                 self._not_recovered.append(f"run {session} could not be gone through again: {error}")
             else:
                 if not missed:  # else it is gone through again at the next start
                     settle(segments[0].parent, session)
+            self._not_recovered += [f"run {session}: {problem}" for problem in problems]
             if self._log is not None:
                 self._log.spared.difference_update(segments)
 
@@ -362,8 +374,8 @@ class FeedShard:
 
     def _said(self) -> dict[str, object]:
         """What the raw log is told besides its events."""
-        models = self._models.names if self._models else ()
-        return log_metadata(self.plan.detection, self._usable().values(), self.plan.predict, models)
+        models, dropping = (self._models.names, self._models.dropping) if self._models else ((), ())
+        return log_metadata(self.plan.detection, self._usable().values(), self.plan.predict, models, dropping)
 
     def _sink(self, instrument_id: str) -> RowSink | None:
         """Takes an instrument's rows, for paper trading and for models."""

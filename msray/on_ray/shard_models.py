@@ -34,7 +34,7 @@ ANSWER_S, AWAY_S = 2.0, 10.0
 Ask = Callable[[Question], Awaitable[Mapping[str, Scores]]]
 """Shows windows to a model that is elsewhere; raises UnavailableError where nobody answers."""
 Note = Callable[[ModelChanged | Dropping], bool]
-"""Has something take its place in the log; False where the log refuses it."""
+"""Has something take its place in the log; False where the log refuses it, or is closed."""
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +103,11 @@ class ShardModels:
         """Those that predict."""
         served = (runner.served for runner in self.forecasts.runners.values())
         return tuple(ModelName(one.name, one.version, one.digest) for one in served)
+
+    @property
+    def dropping(self) -> tuple[tuple[str, str], ...]:
+        """Instruments and models whose rows are dropped."""
+        return tuple((one.instrument, one.model) for one in self.forecasts if one.is_dropping)
 
     @property
     def problems(self) -> list[str]:

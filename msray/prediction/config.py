@@ -96,8 +96,8 @@ class PredictConfig(_Words):
     scored_predictions: Annotated[int, Field(ge=10, le=100_000)] = 1000
     """Latest predictions of a model, an instrument and a horizon that its live scores rest on."""
     most_waiting_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
-    """Rows of an instrument that wait for a model at most: where more do, those that come are dropped until it has gone
-    through them, and it begins anew."""
+    """Rows of an instrument that may wait for a model: where more do, those that come from then on are dropped until it
+    has gone through them, and it begins anew."""
 
     @model_validator(mode="after")
     def _one_version_each(self) -> "PredictConfig":

@@ -31,7 +31,7 @@ class Forecaster:
     It reads the rows that the model was trained on, no other: those with two best prices, anew from nothing wherever
     features begin anew and wherever the grid of the book changes. Behind the first row at or after each multiple of
     the interval of exchange time it predicts, but not behind the first of a stretch. What it does depends on its rows
-    alone, however they are cut into calls.
+    alone, however they are cut into calls, and on where it is told to drop some.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ class Forecaster:
         The newest prediction.
     predictions, signals, dropped, unanswered
         Made so far; rows dropped, and predictions given up since no answer came.
+    is_dropping
+        Whether it takes no rows.
     questions
         What is to be answered, oldest first; see :meth:`answered`.
     """
@@ -79,7 +81,7 @@ class Forecaster:
         self._waiting: deque[Piece | Runner] = deque()
         self._dues: deque[Due] = deque()
         self._taken = self._done = self._breaks = 0
-        self._is_dropping = False
+        self.is_dropping = False
         self._columns = columns_of(runner)
         self._use(runner)
 
@@ -107,7 +109,7 @@ class Forecaster:
         """Keep a copy of what the model reads of these rows, to be gone through later."""
         quoted = (rows.bests[:, 0] >= 0) & (rows.bests[:, 2] <= MAX_TICK)
         at = np.flatnonzero(quoted)
-        if self._is_dropping:
+        if self.is_dropping:
             self.dropped += len(at)
             return
         values = rows.values[at][:, self._columns].astype(np.float32, order="C")
@@ -122,8 +124,9 @@ class Forecaster:
 
     def drop(self, *, is_on: bool) -> None:
         """Take no rows from here on; or take them again, from nothing."""
-        self._breaks += self._is_dropping and not is_on
-        self._is_dropping = is_on
+        if self.is_dropping and not is_on:
+            self._breaks += 1
+        self.is_dropping = is_on
 
     def switch(self, runner: Runner) -> None:
         """Go on with another model behind the rows taken so far, from nothing."""

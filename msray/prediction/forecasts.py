@@ -13,7 +13,7 @@ from msray.models.tempering import Scores
 from msray.prediction.config import PredictConfig
 from msray.prediction.engine import LevelSink, Rows, RowSink
 from msray.prediction.forecaster import Forecaster, check_horizon
-from msray.prediction.log import Began, Dropping, LogEvent, ModelChanged, ModelName, read_log_models
+from msray.prediction.log import Began, Dropping, LogEvent, ModelChanged, ModelName, read_log_dropping, read_log_models
 from msray.prediction.pieces import Due
 from msray.prediction.pipeline import Pipeline
 from msray.prediction.runner import Runner
@@ -239,6 +239,8 @@ class Forecasting:
         Predictions, and signals of models, of all runs.
     problems
         Models of the log that could not be loaded, or run, a line each.
+    has_failed
+        Whether models of the run that is replayed now could not be run.
     """
 
     def __init__(
@@ -254,7 +256,7 @@ class Forecasting:
         self.problems: list[str] = []
         self._load = load
         self._of_earlier = (0, 0)
-        self._has_failed = False
+        self.has_failed = False
         self.pipeline = make(lambda instrument: self.forecasts.sink(instrument))
 
     def apply(self, event: LogEvent) -> list[Signal]:
@@ -277,13 +279,13 @@ class Forecasting:
         """Do with the models what the run did."""
         if isinstance(event, Began):
             self._begin(event, load)
-        elif isinstance(event, ModelChanged) and not self._has_failed:
+        elif isinstance(event, ModelChanged) and not self.has_failed:
             self._change(event.model, load)
-        elif isinstance(event, Dropping) and not self._has_failed:
+        elif isinstance(event, Dropping) and not self.has_failed:
             self.forecasts.drop(event)
 
     def _predict(self) -> list[Signal]:
-        if self._has_failed:
+        if self.has_failed:
             return []
         try:
             return self.forecasts.predict()
@@ -291,7 +293,7 @@ class Forecasting:
             if self._load is None:
                 raise
             self.problems.append(f"models predict no longer: {type(error).__name__}: {error}")
-            self._has_failed = True
+            self.has_failed = True
             for one in self.forecasts:
                 one.drop(is_on=True)
             return []
@@ -300,8 +302,10 @@ class Forecasting:
         """Predict with the models of a run, of which there may be none, and no longer with those of the run before."""
         config, models = read_log_models(event.metadata) or (PredictConfig(), ())
         self._of_earlier = self.made, self.signals
-        self._has_failed = False
+        self.has_failed = False
         self.forecasts = Forecasts(event.instruments, self._loaded(models, load), config, timer=self._timer)
+        for dropping in read_log_dropping(event.metadata, event.local_ns):
+            self.forecasts.drop(dropping)
 
     def _change(self, model: ModelName, load: Callable[[ModelName], ServedModel]) -> None:
         for served in self._loaded([model], load):

@@ -161,10 +161,12 @@ def log_metadata(
     calibrations: Iterable[Calibration],
     predict: PredictConfig | None = None,
     models: Iterable[ModelName] = (),
+    dropping: Iterable[tuple[str, str]] = (),
 ) -> dict[str, Any]:
     """What a raw log has to say besides its events.
 
-    The user's words, the calibrations in force at its start, and the models that predict from its start.
+    The user's words, the calibrations in force at its start, the models that predict from its start, and the
+    instruments and models whose rows are dropped from its start.
     """
     said: dict[str, Any] = {
         "detection": detection.model_dump(mode="json", exclude={"calibration": {"file"}}),
@@ -172,6 +174,7 @@ def log_metadata(
     }
     if predict is not None and predict.models:
         said |= {"predict": predict.model_dump(mode="json"), "models": [asdict(one) for one in models]}
+        said["dropping"] = sorted(dropping)
     return said
 
 
@@ -190,6 +193,21 @@ def read_log_models(metadata: Mapping[str, Any]) -> tuple[PredictConfig, tuple[M
         return PredictConfig.model_validate(metadata["predict"]), models
     except (ValidationError, KeyError, TypeError) as error:
         raise CorruptLogError(f"the models in the raw log cannot be read: {error}") from error
+
+
+def read_log_dropping(metadata: Mapping[str, Any], local_ns: int) -> list[Dropping]:
+    """What of :func:`log_metadata` rows are dropped for, as events of this time.
+
+    Raises
+    ------
+    CorruptLogError
+        If it is there and cannot be read.
+    """
+    try:
+        pairs = [(str(instrument), str(model)) for instrument, model in metadata.get("dropping", [])]
+    except (ValueError, TypeError) as error:
+        raise CorruptLogError(f"what the raw log says of dropped rows cannot be read: {error}") from error
+    return [Dropping(instrument, model, True, local_ns) for instrument, model in pairs]
 
 
 def read_log_metadata(metadata: Mapping[str, Any]) -> tuple[DetectionConfig, dict[str, Calibration]] | None:

@@ -145,6 +145,21 @@ def check_an_alarm_tells_direction_time_and_size(make: Callable[[], Detector]) -
     assert again.size == pytest.approx(2.0, abs=0.3)
 
 
+def check_looking_changes_no_alarm(make: Callable[[], Detector]) -> None:
+    """What is worked out only where it may matter is worked out wherever it does."""
+    values = np.random.default_rng(SEED).standard_t(3, size=20_000) + np.repeat(np.arange(20) % 3, 1_000)
+    looked_at, left = make(), make()
+
+    alarms = []
+    for i, x in enumerate(values):
+        looked_at.update(x)
+        if looked_at.statistic > looked_at.threshold:
+            alarms.append(i)
+
+    assert left.update_many(values).tolist() == alarms
+    assert len(alarms) > 40
+
+
 def check_later_values_change_nothing(make: Callable[[], Detector]) -> None:
     values = shifted()
     whole, cut = make(), make()

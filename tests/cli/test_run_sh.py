@@ -16,14 +16,13 @@ STAND_IN = """\
 case "$*" in
   *version_info*) exit {is_old} ;;
   *ensurepip*) exit {lacks_venv} ;;
-  "-m venv"*) mkdir -p "$4/bin"; for p in python msray; do cp "$0" "$4/bin/$p"; done; echo >>"$4/made"
-    : >"$4/.installing" ;;
+  "-m venv"*) mkdir -p "$4/bin"; for p in python msray; do cp "$0" "$4/bin/$p"; done; echo >>"$4/made" ;;
   "-m compileall"*) ;;
   "-m pip --version") exit "${{NO_PIP:-0}}" ;;
   "-m pip config list") printf '%s' "${{PIP_SETTINGS-}}" ;;
   "-m pip"*" pip") exit 1 ;;
   "-m pip"*" uv") exit "${{NO_UV:-0}}" ;;
-  "-m uv"*) echo "$*" >>"$CALLS"; env | grep -E '^(UV_[^E]|SSL)' >"$CALLS.told"; exit "${{UV_EXIT:-0}}" ;;
+  "-m uv"*) echo "$*" >>"$CALLS"; env | grep -E '^(UV|SSL)_' >"$CALLS.told"; exit "${{EXIT_OF_UV:-0}}" ;;
   "-m pip"*) echo "$*" >>"$CALLS"; exit "${{PIP_EXIT:-0}}" ;;
   *) echo "ran $(basename "$0") $* in $(pwd)" ;;
 esac
@@ -40,7 +39,7 @@ class Newcomer:
         for name in ("run.sh", "pyproject.toml", "constraints.txt"):
             shutil.copy(REPOSITORY / name, self.root)
         (self.root / "msray" / "cli" / "app.py").write_text('VERBS = {\n    "demo": Verb("a", "b"),\n}\n')
-        for name in ("bash", "cat", "cksum", "cp", "dirname", "env", "grep", "basename", "mkdir", "sh"):
+        for name in ("bash", "cat", "cksum", "cp", "dirname", "env", "grep", "basename", "mkdir", "rm", "sh"):
             (self.bin / name).symlink_to(str(shutil.which(name)))
         self.add_python("python3", is_old=is_old, lacks_venv=lacks_venv)
 
@@ -56,6 +55,10 @@ class Newcomer:
     @property
     def installations(self) -> list[str]:
         return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+    @property
+    def mark(self) -> Path:
+        return self.root / ".venv.installing"
 
     @property
     def told_uv(self) -> dict[str, str]:
@@ -167,7 +170,7 @@ def test_arguments_of_test_go_to_pytest(newcomer: Newcomer) -> None:
 
 
 def test_a_failed_installation_is_tried_again(newcomer: Newcomer) -> None:
-    done = newcomer.run("setup", UV_EXIT="1", PIP_EXIT="1")
+    done = newcomer.run("setup", EXIT_OF_UV="1", PIP_EXIT="1")
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("run.sh: installation failed")
@@ -175,16 +178,35 @@ def test_a_failed_installation_is_tried_again(newcomer: Newcomer) -> None:
     assert len(newcomer.installations) == 3
 
 
-def test_what_was_interrupted_is_begun_anew(newcomer: Newcomer) -> None:
-    newcomer.run("setup", UV_EXIT="1", PIP_EXIT="1")
+def test_what_was_cut_short_is_begun_anew(newcomer: Newcomer) -> None:
+    newcomer.run("setup")
+    newcomer.mark.write_text("99999999\n")
 
-    assert newcomer.run("setup").returncode == 0
+    assert newcomer.run("test").returncode == 0
     assert (newcomer.root / ".venv" / "made").read_text() == "\n\n"
+    assert not newcomer.mark.exists()
+
+
+def test_what_could_not_be_installed_leaves_the_environment_that_there_was(newcomer: Newcomer) -> None:
+    newcomer.run("setup")
+
+    assert newcomer.run("test", EXIT_OF_UV="1", PIP_EXIT="1").returncode == 1
+    assert newcomer.run("test").returncode == 0
+    assert (newcomer.root / ".venv" / "made").read_text() == "\n"
+
+
+def test_where_more_could_not_be_installed_what_was_there_is_installed_anew(newcomer: Newcomer) -> None:
+    newcomer.run("setup")
+    newcomer.run("test", EXIT_OF_UV="1", PIP_EXIT="1")
+
+    newcomer.run("setup")
+
+    assert newcomer.installations[-1].endswith("[ray,research]")
+    assert len(newcomer.installations) == 4
 
 
 def test_what_is_installing_is_left_alone(newcomer: Newcomer) -> None:
-    (newcomer.root / ".venv").mkdir()
-    (newcomer.root / ".venv" / ".installing").write_text(f"{os.getpid()}\n")
+    newcomer.mark.write_text(f"{os.getpid()}\n")
 
     done = newcomer.run("setup")
 
@@ -193,7 +215,9 @@ def test_what_is_installing_is_left_alone(newcomer: Newcomer) -> None:
     assert newcomer.installations == []
 
 
-@pytest.mark.parametrize("without", [{"NO_UV": "1"}, {"UV_EXIT": "1"}, {"PIP_SETTINGS": "global.proxy='http://p:1'\n"}])
+@pytest.mark.parametrize(
+    "without", [{"NO_UV": "1"}, {"EXIT_OF_UV": "1"}, {"PIP_SETTINGS": "global.proxy='http://p:1'\n"}]
+)
 def test_pip_installs_where_uv_cannot(newcomer: Newcomer, without: dict[str, str]) -> None:
     done = newcomer.run("setup", **without)
 
@@ -206,12 +230,12 @@ def test_uv_is_told_what_pip_knows(newcomer: Newcomer) -> None:
     """A variable overrides a section for one command, and that overrides the section for all, wherever they stand."""
     newcomer.run(
         "setup",
-        PIP_SETTINGS=r"""\
-:env:.cert='/etc/ca.crt'
+        PIP_SETTINGS=r""":env:.cert='/etc/ca.crt'
 :env:.find-links='/b'
 download.proxy='concerns another command'
 global.cert='/overridden'
 global.disable-pip-version-check='1'
+global.no-cache-dir='true'
 global.extra-index-url='\nfile:///one\nfile:///two=2'
 global.index-url='overridden'
 install.index-url='https://me@mirror/simple'
@@ -226,6 +250,7 @@ install.trusted-host='mirror'
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_DEFAULT_INDEX": "https://me@mirror/simple",
         "UV_INSECURE_HOST": "mirror",
+        "UV_NO_CACHE": "1",
     }
 
 

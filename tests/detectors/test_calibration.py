@@ -108,6 +108,7 @@ def test_every_single_character_counts() -> None:
         ({"threshold": math.nan}, "threshold must be positive and finite, got nan"),
         ({"phi": (0.1,) * 6}, "phi must have at most 5 entries, got 6"),
         ({"phi": (math.nan,)}, "mean, sigma, phi and lines must be finite"),
+        ({"lines": ((1.0, 0.5), (1.0, 0.5), (1.0, 0.0))}, "lines must rise, got slope 0"),
         ({"sigma": 0.0}, "sigma must be positive unless degenerate, got 0"),
         ({"bars": -1}, "bars must be at least 0, got -1"),
     ],

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-import time
+import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -387,6 +387,8 @@ def test_a_model_that_cannot_be_run_is_a_problem_and_no_end(
 
 
 def droppings(folder: Path) -> list[Dropping]:
+    if not (folder / "log" / "shard-0").exists():
+        return []
     return [event for event in RawLog([folder / "log" / "shard-0"]).events() if isinstance(event, Dropping)]
 
 
@@ -394,19 +396,23 @@ async def test_a_model_that_falls_behind_drops_rows_and_a_replay_drops_the_same(
     endpoint: str, ledger: Ledger, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = WORDS.model_copy(update={"most_waiting_rows": 100})
-    with monkeypatch.context() as slow:
-        step = Runner.step
-        slow.setattr(Runner, "step", lambda *of: time.sleep(0.02) or step(*of))
+    with monkeypatch.context() as held_up:
+        step, may_go_on = Runner.step, threading.Event()
+        held_up.setattr(Runner, "step", lambda *of: may_go_on.wait(20.0) and step(*of))
         async with running(plan(endpoint, tmp_path, registry, words), ledger) as one:
+            for number in (1, 3):
+                may_go_on.clear()
+                await one.until(lambda number=number: len(droppings(tmp_path)) == number)
+                may_go_on.set()
+                await one.until(lambda number=number: len(droppings(tmp_path)) == number + 1)
             await one.until(lambda: signals_of_models(one) >= 2)
-            await one.until(lambda: [event.is_on for event in droppings(tmp_path)].count(False) >= 2)
             (status,) = one.shard.update().status.models
             await one.stop()
 
     found = again(tmp_path, registry)
     assert sorted(signal.signal_id for signal in found) == sorted(signal.signal_id for signal in ledger.signals())
     assert status.dropped > 0
-    assert {event.is_on for event in droppings(tmp_path)} == {True, False}
+    assert [event.is_on for event in droppings(tmp_path)][:4] == [True, False, True, False]
 
 
 async def test_what_models_that_failed_never_saw_is_not_predicted_after_a_death(
@@ -433,3 +439,27 @@ async def test_what_models_that_failed_never_saw_is_not_predicted_after_a_death(
     found = ledger.signals()
     assert {signal.signal_id for signal in of_models(found)} == expected
     assert max(signal.event_ns for signal in of_models(found)) < max(signal.event_ns for signal in found)
+
+
+async def test_a_run_whose_models_cannot_be_run_is_gone_through_again_at_the_next_start(
+    endpoint: str, ledger: Ledger, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(plan(endpoint, tmp_path, registry), ledger) as one:
+        await one.until(lambda: signals_of_models(one) >= 2)
+        await one.kill()
+    (session,) = unsettled(tmp_path / "log" / "shard-0")
+    with monkeypatch.context() as failing:
+
+        def fail(*_: object) -> None:
+            raise MemoryError("no room")
+
+        failing.setattr(Runner, "step", fail)
+        async with running(plan(endpoint, tmp_path, registry, PredictConfig()), ledger) as one:
+            await one.until(lambda: len(problems(one)) == 2)
+            told = problems(one)
+
+    assert told == [
+        f"run {session} could not be gone through again: its models could not be run",
+        f"run {session}: models predict no longer: MemoryError: no room",
+    ]
+    assert session in unsettled(tmp_path / "log" / "shard-0")

@@ -418,6 +418,19 @@ def _began(*models: ServedModel) -> Began:
     return Began((BTC.id,), 0, log_metadata(NEVER_CALIBRATED, [], words, names))
 
 
+def test_a_log_that_begins_where_rows_are_dropped_drops_them() -> None:
+    model = a_model("gru")
+    began = _began(model)
+    driver = _recovering(model)
+
+    for event in [replace(began, metadata={**began.metadata, "dropping": [[BTC.id, "small"]]}), *market()]:
+        driver.apply(event)
+
+    (one,) = driver.forecasts
+    assert one.predictions == 0
+    assert one.dropped > 100
+
+
 def _recovering(*models: ServedModel) -> Forecasting:
     """Of runs whose models are looked for among these."""
 

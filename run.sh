@@ -102,9 +102,11 @@ uv_install() (
     -c "$root/constraints.txt" "$@"
 )
 
+packages() { "$venv/bin/python" -m pip list --format=freeze --exclude pip --exclude uv 2>/dev/null || true; }
+
 set_up() {
   if is_installed "$1" || is_installed learn || is_installed test; then return; fi
-  local python extras pid mark=$venv.installing was_cut_short=
+  local python extras before pid mark=$venv.installing was_cut_short=
   extras=$(extras_of "$1")
   if ! (set -C && echo $$ >"$mark") 2>/dev/null; then
     pid=$(cat "$mark")
@@ -120,6 +122,7 @@ set_up() {
     python=$(find_python)
     "$python" -m venv --clear "$venv" || die "could not make $venv with $python"
   fi
+  before=$(packages)
   rm -f "$venv"/.stamp-*
   say "installing msray[$extras] into $venv (once; a minute or two)"
   # Where uv does not, pip does all, and anew what uv may have left half done; best a pip of today: that of a Python may
@@ -127,7 +130,7 @@ set_up() {
   if ! { pip_install --only-binary uv uv && uv_install -e "${root}[$extras]"; } >/dev/null 2>&1; then
     pip_install pip >/dev/null 2>&1 || true
     if ! pip_install --force-reinstall -e "${root}[$extras]" >&2; then
-      rm "$mark" # it has left everything as it was
+      [ "$(packages)" != "$before" ] || rm "$mark" # else it is begun anew
       die "installation failed, see above; the same command tries again"
     fi
   fi

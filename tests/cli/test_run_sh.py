@@ -20,9 +20,14 @@ case "$*" in
   "-m compileall"*) ;;
   "-m pip --version") exit "${{NO_PIP:-0}}" ;;
   "-m pip config list") printf '%s' "${{PIP_SETTINGS-}}" ;;
+  "-m pip list"*) cat "$CALLS.half" 2>/dev/null ;;
   "-m pip"*" pip") exit 1 ;;
   "-m pip"*" uv") exit "${{NO_UV:-0}}" ;;
-  "-m uv"*) echo "$*" >>"$CALLS"; env | grep -E '^(UV|SSL)_' >"$CALLS.told"; exit "${{EXIT_OF_UV:-0}}" ;;
+  "-m uv"*)
+    echo "$*" >>"$CALLS"
+    [ -z "${{LEAVES_HALF-}}" ] || echo torch==2 >"$CALLS.half"
+    env | grep -E '^(UV|SSL)_' >"$CALLS.told"
+    exit "${{EXIT_OF_UV:-0}}" ;;
   "-m pip"*) echo "$*" >>"$CALLS"; exit "${{PIP_EXIT:-0}}" ;;
   *) echo "ran $(basename "$0") $* in $(pwd)" ;;
 esac
@@ -193,6 +198,14 @@ def test_what_could_not_be_installed_leaves_the_environment_that_there_was(newco
     assert newcomer.run("test", EXIT_OF_UV="1", PIP_EXIT="1").returncode == 1
     assert newcomer.run("test").returncode == 0
     assert (newcomer.root / ".venv" / "made").read_text() == "\n"
+
+
+def test_what_failed_half_done_is_begun_anew(newcomer: Newcomer) -> None:
+    newcomer.run("setup")
+
+    assert newcomer.run("test", EXIT_OF_UV="1", LEAVES_HALF="1", PIP_EXIT="1").returncode == 1
+    assert newcomer.run("test").returncode == 0
+    assert (newcomer.root / ".venv" / "made").read_text() == "\n\n"
 
 
 def test_where_more_could_not_be_installed_what_was_there_is_installed_anew(newcomer: Newcomer) -> None:

@@ -1,6 +1,7 @@
 """Models in a shard: what they predict live is what a replay of its raw log predicts, id for id."""
 
 import asyncio
+import itertools
 import shutil
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -423,7 +424,7 @@ async def test_what_models_that_failed_never_saw_is_not_predicted_after_a_death(
         assert one.shard._models is not None
         one.shard._models._failed = "models predict no longer"
         before = len(ledger.signals())
-        await one.until(lambda: len(ledger.signals()) >= before + 3)
+        await one.until(lambda: len(ledger.signals()) >= before + 10)
         await one.kill()
     stored = {signal.signal_id for signal in of_models(ledger.signals())}
     (noted,) = droppings(tmp_path)
@@ -432,6 +433,9 @@ async def test_what_models_that_failed_never_saw_is_not_predicted_after_a_death(
     expected = {signal.signal_id for signal in of_models(again(tmp_path, registry))}
     assert noted.is_on
     assert stored <= expected
+    steps = signals_again(segments, lambda model: load_named(registry, model))
+    behind = itertools.dropwhile(lambda step: step[0] != noted, zip(RawLog(segments).events(), steps, strict=True))
+    assert [signal for _, signals in behind for signal in of_models(signals)] == []
 
     async with running(plan(endpoint, tmp_path, registry, PredictConfig()), ledger) as one:
         await one.until(lambda: session not in unsettled(segments[0].parent))
